@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup system demo test test-all test-mutants lint format bench results lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+setup: system $(STAMP)  ## install everything that is missing
+
+system:
+	@deploy/bootstrap.sh
+
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@deploy/bootstrap.sh venv $(PYTHON) $(VENV)
+	@touch $@
+
+demo: setup  ## start the stack, import real films and ratings, show all of it (DEMO_EXIT=1 stops it after)
+	@python -m deploy.demo
+
+test: setup  ## every test, every kind of fault once (prints its seed; MARQUEE_TEST_SEED repeats it)
+	@pytest -m "not full" $(ARGS)
+
+test-all: setup  ## the full matrix of faults
+	@pytest $(ARGS)
+
+test-mutants: setup  ## switch each protection off: the test that names it must fail
+	@python -m tests.faults.mutants
+
+lint: setup  ## ruff and mypy --strict
+	@ruff check . && ruff format --check . && mypy
+
+format: setup  ## write ruff's formatting and safe fixes
+	@ruff check --fix . ; ruff format .
+
+bench: setup  ## all benchmarks, or one: make bench NAME=ledger
+	@python -m benchmarks $(NAME)
+
+results: setup  ## every row of docs/results.md that is due (hours; can be stopped and typed again)
+	@marquee evaluate all
+
+lock: setup  ## resolve the dependencies anew, with hashes
+	@uv pip compile -q --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade \
+		--extra train --extra dev pyproject.toml -o requirements/dev.txt
+
+clean: ## stop the local stack and remove everything that was made here
+	@if [ -x $(BIN)/marquee ]; then $(BIN)/marquee stack down || true; fi
+	@rm -rf $(VENV) .marquee build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
