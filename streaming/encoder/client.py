@@ -1,0 +1,109 @@
+"""Asks TorchServe for item vectors, always of an explicit version (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import httpx
+import msgspec
+
+from streaming.encoder.exceptions import EncoderRefusedError, EncoderUnavailableError, ModelNotFoundError
+from streaming.encoder.wire import CONTENT_TYPE, MAX_ITEMS, Encoded, decode_answer, encode_request, slices
+from streaming.events import Item
+from streaming.settings import Settings
+
+ITEM_ENCODER = "item-encoder"
+
+_PROBE = Item(item_id="", title="Marquee")
+
+
+class EncoderClient:
+    """A connection to one model version. Safe to share between threads; make it after a fork."""
+
+    def __init__(self, settings: Settings, version: str, model: str = ITEM_ENCODER) -> None:
+        serve = settings.torchserve
+        self.package = f"{model}@{version}"
+        self._path = f"/predictions/{model}/{version}"
+        self._batch = min(serve.batch, MAX_ITEMS)
+        timeout = httpx.Timeout(serve.timeout_s, connect=min(5.0, serve.timeout_s))
+        self._http = httpx.Client(base_url=serve.inference_url, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> EncoderClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._http.close()
+
+    def encode(self, items: Sequence[Item], posters: Sequence[bytes | None] | None = None) -> list[Encoded]:
+        """A vector or a reason for each film, in order; split into as many requests as it takes.
+
+        A request that is refused as a whole is sent again film by film, so that one film never costs
+        others their vectors.
+
+        Raises:
+            EncoderUnavailableError: if TorchServe is away or not ready: retry later.
+            ModelNotFoundError: if the version is not registered.
+        """
+        pictures = posters if posters is not None else [None] * len(items)
+        results: list[Encoded] = []
+        for part in slices(items, pictures, self._batch):
+            results += self._encode_part(items[part], pictures[part])
+        return results
+
+    def _encode_part(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
+        try:
+            return self._request(items, posters)
+        except EncoderRefusedError as error:
+            if len(items) == 1:
+                return [Encoded(None, str(error))]
+        return [
+            encoded
+            for item, poster in zip(items, posters, strict=True)
+            for encoded in self._encode_part([item], [poster])
+        ]
+
+    def _request(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
+        try:
+            answer = self._http.post(
+                self._path, content=encode_request(items, posters), headers={"content-type": CONTENT_TYPE}
+            )
+        except httpx.HTTPError as error:
+            raise EncoderUnavailableError(f"the item encoder does not answer: {error!r}") from None
+        status = answer.status_code
+        if status == 200:
+            package, encoded = decode_answer(answer.content, len(items))
+            if package != self.package:
+                raise EncoderUnavailableError(f"asked {self.package}, answered by {package}")
+            return encoded
+        reason = _reason(answer)
+        if status == 404:
+            raise ModelNotFoundError(f"TorchServe does not know {self.package}: {reason}")
+        if status in (400, 413, 422):
+            raise EncoderRefusedError(f"refused by the item encoder ({status}): {reason}")
+        # 503 no worker, 507 out of memory, 500 a worker that died, 408 and 429 too busy
+        raise EncoderUnavailableError(f"the item encoder answers {status}: {reason}")
+
+    def ready(self) -> bool:
+        """Whether a real film gets a real vector now; ``/ping`` says yes before workers are ready."""
+        try:
+            return self.encode([_PROBE])[0].vector is not None
+        except (EncoderUnavailableError, ModelNotFoundError):
+            return False
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        if CONTENT_TYPE in answer.headers.get("content-type", ""):
+            body = msgspec.msgpack.decode(answer.content)
+        else:
+            body = msgspec.json.decode(answer.content)
+        return str(body.get("message") or body.get("error") or body)[:300]
+    except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError):
+        return answer.text[:300]

@@ -1,0 +1,275 @@
+"""Lookups: route, user row, search, drop what was seen, diversify, reasons (DESIGN section 8)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from streaming.control.documents import SpaceDocument
+from streaming.control.state import ControlState
+from streaming.gateway.answers import Reason, Recommendations, Recommended, Similar, Source
+from streaming.gateway.catalogue import EVERYTHING, Catalogue, Film, ItemFilter, Vectors
+from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
+from streaming.gateway.query import Query
+from streaming.gateway.ranking import explain, mmr
+from streaming.gateway.routing import space_for
+from streaming.gateway.state import GatewayState
+from streaming.milvus.filters import item_filter
+from streaming.milvus.limits import MAX_RESULT
+from streaming.milvus.rows import UserRow
+from streaming.milvus.seen import decode_seen, item_hash
+from streaming.space.profile import class_weights
+
+Scored = list[tuple[str, float]]
+
+POOL = 5
+"""Diversity chooses among this many times k candidates (and at least :data:`POOL_LEAST`)."""
+POOL_LEAST = 50
+
+
+@dataclass(frozen=True)
+class _Rated:
+    """What the user rated, as far as the space has it: films, and the class of each."""
+
+    films: list[Film]
+    classes: npt.NDArray[np.uint8]
+    hashes: frozenset[int]
+    """Of everything rated, whether the space has it or not."""
+
+    @property
+    def ids(self) -> set[str]:
+        return {film.item_id for film in self.films}
+
+
+class Lookup:
+    """Answers lookups from a gateway's state; every method blocks, threads may share it.
+
+    Methods raise UnavailableError where Milvus does not answer or the gateway has not loaded.
+    """
+
+    def __init__(self, state: GatewayState) -> None:
+        self._state = state
+        self._settings = state.settings.gateway
+
+    def recommend(self, user_id: str, query: Query) -> Recommendations:
+        """What this user should see next: ``query.k`` films whenever so many exist.
+
+        Raises:
+            BadRequestError: if no film of the space has the genre asked for.
+        """
+        space = self.space_of(user_id)
+        catalogue = self._catalogue(space)
+        self._check_genre(catalogue, query.wanted)
+        row = self._state.store.get_user(space.users_collection, user_id)
+        rated = _rated(catalogue, row)
+        hidden = rated.ids | query.exclude | self._state.acknowledged.items(user_id)
+        source: Source = "popular"
+        if row is not None and row.vector.any():
+            source = "profile"
+            items = self._from_profile(space, catalogue, query, row, rated, hidden)
+        else:
+            items = self._popular(space, catalogue, query, hidden)
+        return Recommendations(
+            recommendation_id=uuid.uuid4().hex,
+            user_id=user_id,
+            space=space.space,
+            package=space.package,
+            source=source,
+            revision=None if row is None else row.revision,
+            # a rated film may have got its vector just now, after ``hidden`` was made
+            items=tuple(item for item in items if item_hash(item.item_id) not in rated.hashes),
+        )
+
+    def similar(self, item_id: str, k: int) -> Similar:
+        """The ``k`` films of largest inner product with this one, itself left out.
+
+        Raises:
+            UnknownItemError: if the champion's space has no vector for it.
+        """
+        space = self.champion()
+        catalogue = self._catalogue(space)
+        vector = self._vectors(space, catalogue, [item_id]).get(item_id)
+        if vector is None:
+            raise UnknownItemError(f"no film {item_id!r} has a vector in {space.space}")
+        scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
+        return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))
+
+    def champion(self) -> SpaceDocument:
+        """The champion's space. Raises NotReadyError where nothing is routed yet."""
+        control = self._state.route_state()
+        return self._space(control, control.route.champion if control.route else None)
+
+    def space_of(self, user_id: str) -> SpaceDocument:
+        """The space that answers this user. Raises NotReadyError where nothing is routed yet."""
+        # one snapshot of control for the whole answer: it never mixes spaces
+        control = self._state.route_state()
+        return self._space(control, space_for(control.route, user_id) if control.route else None)
+
+    def _space(self, control: ControlState, space: str | None) -> SpaceDocument:
+        document = control.spaces.get(space) if space is not None else None
+        if document is None:
+            raise NotReadyError("no model is in service yet")
+        return document
+
+    def _catalogue(self, space: SpaceDocument) -> Catalogue:
+        view = self._state.view(space.space)
+        if view is None or not view.loaded:
+            raise NotReadyError(f"the films of {space.space} are being loaded")
+        return view.catalogue
+
+    def _check_genre(self, catalogue: Catalogue, wanted: ItemFilter) -> None:
+        if wanted.genre is not None and not catalogue.knows_genre(wanted.genre):
+            known = ", ".join(catalogue.genres()[:40])
+            raise BadRequestError(f"unknown genre {wanted.genre[:100]!r}; known are: {known}", "genre")
+
+    def _from_profile(
+        self,
+        space: SpaceDocument,
+        catalogue: Catalogue,
+        query: Query,
+        row: UserRow,
+        rated: _Rated,
+        hidden: set[str] | frozenset[str],
+    ) -> list[Recommended]:
+        k = query.k
+        pool = max(POOL * k, POOL_LEAST) if query.diversity > 0 else k
+        scored = self._search(space, catalogue, row.vector, pool, query.wanted, hidden)
+        if query.diversity > 0:
+            scored = self._diversified(space, catalogue, scored, k, query.diversity)
+        items = _recommended(catalogue, scored[:k])
+        return self._explained(space, catalogue, rated, items) if query.explain else items
+
+    def _search(
+        self,
+        space: SpaceDocument,
+        catalogue: Catalogue,
+        vector: Vectors,
+        k: int,
+        wanted: ItemFilter,
+        hidden: Collection[str],
+    ) -> Scored:
+        """The ``k`` best that pass and are not hidden, by Milvus, or exactly where that is the wrong tool."""
+        hidden = frozenset(hidden)
+        limit = k + len(hidden)
+        few = self._settings.exact_above
+        if catalogue.holds_vectors and (limit > few or (wanted and catalogue.count(wanted) <= few)):
+            return catalogue.search(vector, k, wanted, hidden)
+        expression = item_filter(wanted.genre, wanted.year_from, wanted.year_to)
+        limit = min(limit, MAX_RESULT)
+        while True:
+            hits = self._state.store.search_items(
+                space.items_collection, vector, limit, filter=expression, output_fields=()
+            )
+            # a film that the topic has removed may linger in Milvus for a moment
+            found = [
+                (hit.item_id, hit.score)
+                for hit in hits
+                if hit.item_id not in hidden and catalogue.film(hit.item_id) is not None
+            ]
+            if len(found) >= k or len(found) + len(hidden) >= len(catalogue):
+                return found[:k]
+            # fewer than exist: an approximate search may miss some, and a filter leaves an unknown number
+            if catalogue.holds_vectors:
+                return catalogue.search(vector, k, wanted, hidden)
+            if limit >= min(MAX_RESULT, len(catalogue)):
+                return found
+            limit = min(2 * limit, MAX_RESULT)
+
+    def _diversified(
+        self, space: SpaceDocument, catalogue: Catalogue, scored: Scored, k: int, diversity: float
+    ) -> Scored:
+        vectors = self._vectors(space, catalogue, [item_id for item_id, _ in scored])
+        scored = [entry for entry in scored if entry[0] in vectors]
+        if not scored:
+            return []
+        scores = np.array([score for _, score in scored], dtype=np.float64)
+        matrix = np.stack([vectors[item_id] for item_id, _ in scored])
+        return [scored[i] for i in mmr(scores, matrix, k, diversity)]
+
+    def _explained(
+        self, space: SpaceDocument, catalogue: Catalogue, rated: _Rated, items: list[Recommended]
+    ) -> list[Recommended]:
+        weights = class_weights(space.policy)[rated.classes].astype(np.float64)
+        counting = np.flatnonzero(weights)
+        films = [rated.films[i] for i in counting]
+        vectors = self._vectors(space, catalogue, [f.item_id for f in films] + [i.item_id for i in items])
+        known = [
+            (film, weights[i]) for film, i in zip(films, counting, strict=True) if film.item_id in vectors
+        ]
+        explained = [item for item in items if item.item_id in vectors]
+        if not known or not explained:
+            return items
+        reasons = explain(
+            np.array([weight for _, weight in known]),
+            np.stack([vectors[film.item_id] for film, _ in known]),
+            np.stack([vectors[item.item_id] for item in explained]),
+        )
+        because = {
+            item.item_id: (
+                tuple(Reason(known[i][0].item_id, known[i][0].title, share) for i, share in found.named),
+                found.rest,
+            )
+            for item, found in zip(explained, reasons, strict=True)
+        }
+        nothing: tuple[tuple[Reason, ...] | None, float | None] = (None, None)
+        return [
+            Recommended(
+                item.item_id,
+                item.title,
+                item.score,
+                item.year,
+                item.genres,
+                item.poster,
+                *because.get(item.item_id, nothing),
+            )
+            for item in items
+        ]
+
+    def _vectors(
+        self, space: SpaceDocument, catalogue: Catalogue, item_ids: Sequence[str]
+    ) -> dict[str, Vectors]:
+        """Vectors from the matrix, or from Milvus where the gateway does not hold them."""
+        if catalogue.holds_vectors:
+            return catalogue.vectors(item_ids)
+        rows = self._state.store.get_items(space.items_collection, item_ids)
+        return {item_id: row.vector for item_id, row in rows.items()}
+
+    def _popular(
+        self, space: SpaceDocument, catalogue: Catalogue, query: Query, hidden: Collection[str]
+    ) -> list[Recommended]:
+        """Counted, decayed, then filtered, then cut; where that is too few, films that nobody liked yet."""
+        chosen: Scored = []
+        hidden = set(hidden)
+        for item_id, likes in self._state.popular.ranked(space.policy.like_threshold):
+            if item_id not in hidden and catalogue.passing(query.wanted, [item_id]):
+                chosen.append((item_id, likes))
+                if len(chosen) == query.k:
+                    break
+        hidden.update(item_id for item_id, _ in chosen)
+        more = query.k - len(chosen)
+        if more > 0:
+            chosen += [(film.item_id, 0.0) for film in catalogue.longest(query.wanted, hidden, more)]
+        return _recommended(catalogue, chosen)
+
+
+def _rated(catalogue: Catalogue, row: UserRow | None) -> _Rated:
+    if row is None or not row.seen[0]:
+        return _Rated([], np.zeros(0, dtype=np.uint8), frozenset())
+    hashes, classes = decode_seen(row.seen)
+    listed: list[int] = hashes.tolist()
+    films = catalogue.films_of_hashes(listed)
+    known = [i for i, film in enumerate(films) if film is not None]
+    return _Rated([film for film in films if film is not None], classes[known], frozenset(listed))
+
+
+def _recommended(catalogue: Catalogue, scored: Scored) -> list[Recommended]:
+    found = ((catalogue.film(item_id), score) for item_id, score in scored)
+    return [
+        Recommended(film.item_id, film.title, score, film.year, film.genres, film.poster)
+        for film, score in found
+        if film is not None
+    ]

@@ -1,0 +1,194 @@
+"""What one gateway process holds: followers, catalogues, clients. Made after a fork, closed at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+from confluent_kafka import Message
+from confluent_kafka.admin import AdminClient
+
+from streaming.blobs import BlobStore
+from streaming.control.documents import SpaceDocument
+from streaming.control.reader import ControlReader
+from streaming.control.state import ControlState
+from streaming.documents import decode_counts, decode_vector
+from streaming.documents.vector import VectorDocument
+from streaming.gateway.acknowledged import AcknowledgedMemory
+from streaming.gateway.catalogue import Catalogue, MatrixBudget
+from streaming.gateway.follow import TopicFollower
+from streaming.gateway.items import ItemIndex, ItemReader
+from streaming.gateway.lag import LagWatch
+from streaming.gateway.popular import PopularCounts
+from streaming.gateway.producer import AckProducer
+from streaming.internal import OwnerClient
+from streaming.kafka.config import admin_options
+from streaming.kafka.owners import owner_of
+from streaming.milvus.client import MilvusStore
+from streaming.observability.logging import get_logger
+from streaming.settings import Settings
+from streaming.topics import TopicNames
+
+LOOKUP_THREADS = 16
+_log = get_logger("gateway.state")
+
+
+@dataclass(frozen=True)
+class SpaceView:
+    """A live space with its films, and whether all of them have been read."""
+
+    catalogue: Catalogue
+    follower: TopicFollower
+
+    @property
+    def loaded(self) -> bool:
+        """Whether everything that was there when the gateway began to read has been read."""
+        return self.follower.caught_up.is_set()
+
+
+class GatewayState:
+    """Everything that routes share. ``settings`` and ``instance`` are the process's."""
+
+    def __init__(self, settings: Settings, instance: str) -> None:
+        self.settings = settings
+        self.names = TopicNames(settings.namespace)
+        self.store = MilvusStore(settings)
+        self.blobs = BlobStore(settings)
+        self.producer = AckProducer(settings, f"marquee-gateway-{instance}")
+        self.acknowledged = AcknowledgedMemory(settings.gateway.acknowledged_memory_s)
+        self.popular = PopularCounts(settings.gateway.half_life_days)
+        self.items = ItemIndex(settings.topics.items_partitions)
+        self.item_reader = ItemReader(settings, self.items)
+        self.pool = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="lookup")
+        # what waits for a ledger, a record or a health check must not hold lookups up
+        self.slow_pool = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="slow")
+        # decoding a poster takes up to 100 MB: two at a time
+        self.poster_pool = ThreadPoolExecutor(2, thread_name_prefix="poster")
+        self.lag = LagWatch(settings)
+        self._admin = AdminClient(admin_options(settings, f"marquee-gateway-{instance}-admin"))
+        self.ledgers = OwnerClient(settings, self._ledger_of)
+        self._budget = MatrixBudget(settings.gateway.matrix_mb)
+        self._views: dict[str, SpaceView] = {}
+        self._views_lock = threading.Lock()
+        self._adopted = ControlState()
+        self.control = ControlReader(settings, self._on_control)
+        topics = settings.topics
+        self.popular_follower = TopicFollower(
+            settings, self.names.popular, topics.ratings_partitions, self._take_popular, self.popular.clear
+        )
+        self.items_follower = TopicFollower(
+            settings, self.names.items, topics.items_partitions, self.items.take, self.items.clear
+        )
+
+    def start(self) -> None:
+        """Read control to its end, then start every follower; they load in the background.
+
+        Raises:
+            UnavailableError: if Kafka does not answer.
+        """
+        self.control.start()
+        self.popular_follower.start()
+        self.items_follower.start()
+        self.lag.start()
+
+    def stop(self) -> None:
+        """Let everything go; what is in flight to Kafka is flushed first."""
+        left = self.producer.close()
+        if left:
+            _log.warning("records not sent at the end", records=left)
+        self.lag.stop()
+        self.control.stop()
+        with self._views_lock:
+            views, self._views = list(self._views.values()), {}
+        followers = [view.follower for view in views] + [self.popular_follower, self.items_follower]
+        for follower in followers:
+            follower.stop(wait_s=0)
+        for follower in followers:
+            follower.stop(wait_s=0.3)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.slow_pool.shutdown(wait=False, cancel_futures=True)
+        self.poster_pool.shutdown(wait=False, cancel_futures=True)
+        self.ledgers.close()
+        self.store.close()
+
+    def view(self, space: str) -> SpaceView | None:
+        """The films of a live space."""
+        return self._views.get(space)
+
+    @property
+    def revision(self) -> int:
+        """Of the control documents that lookups go by."""
+        return self.route_state().revision
+
+    def route_state(self) -> ControlState:
+        """The control documents that lookups go by: one immutable snapshot for a whole answer.
+
+        A change is adopted once the films of every space it routes to have been read: until then those
+        who are answered now go on to be answered as before. Where that is no longer possible, or nothing
+        was routed before, it is adopted at once.
+        """
+        newest, current = self.control.state, self._adopted
+        if newest is not current:
+            possible = current.routed and all(space in newest.live for space in current.routed)
+            if not possible or all(self._loaded(space) for space in newest.routed):
+                self._adopted = current = newest
+        return current
+
+    def _loaded(self, space: str) -> bool:
+        view = self._views.get(space)
+        return view is not None and view.loaded
+
+    def _ledger_of(self, partition: int) -> str | None:
+        owner = owner_of(self._admin, self.names.ledger_group, self.names.ratings, partition)
+        return None if owner is None else owner.address
+
+    def _on_control(self, state: ControlState) -> None:
+        """Follow each live space and no other, so that promotion and rollback find their films loaded."""
+        live = state.live
+        with self._views_lock:
+            for space, document in live.items():
+                if space not in self._views:
+                    self._views = {**self._views, space: self._follow(document)}
+            gone = {space: view for space, view in self._views.items() if space not in live}
+            self._views = {space: view for space, view in self._views.items() if space in live}
+        for view in gone.values():
+            view.follower.stop()
+            view.catalogue.close()
+
+    def _follow(self, document: SpaceDocument) -> SpaceView:
+        catalogue = Catalogue(document.dim, self._budget)
+
+        def take(messages: Sequence[Message]) -> None:
+            catalogue.apply(_vectors(messages))
+
+        follower = TopicFollower(
+            self.settings,
+            self.names.vectors(document.space),
+            self.settings.topics.items_partitions,
+            take,
+            catalogue.clear,
+        )
+        follower.start()
+        return SpaceView(catalogue, follower)
+
+    def _take_popular(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            key, value = message.key(), message.value()
+            try:
+                self.popular.put((key or b"").decode(), decode_counts(value) if value is not None else {})
+            except (ValueError, msgspec.DecodeError) as error:
+                _log.error("like counts passed over", offset=message.offset(), error=str(error))
+
+
+def _vectors(messages: Sequence[Message]) -> list[tuple[str, VectorDocument | None]]:
+    changes: list[tuple[str, VectorDocument | None]] = []
+    for message in messages:
+        key, value = message.key(), message.value()
+        try:
+            changes.append(((key or b"").decode(), decode_vector(value) if value is not None else None))
+        except (ValueError, msgspec.DecodeError) as error:
+            _log.error("vector passed over", offset=message.offset(), error=str(error))
+    return changes

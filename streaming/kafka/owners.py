@@ -1,0 +1,74 @@
+"""Which process owns a partition of a group: said by the ``client.id`` in the group's description.
+
+A member's ``client.id`` is ``marquee-<role>@<host>:<port>#<instance>``: the address of its internal endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streaming.kafka.exceptions import KafkaUnavailableError
+
+TIMEOUT_S = 5.0
+_CLIENT_ID = re.compile(r"marquee-(?P<role>[a-z-]+)@(?P<address>[^#\s]+:\d+)#(?P<instance>.+)")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that is a member of a group; ``address`` is ``host:port`` of its internal endpoint."""
+
+    role: str
+    address: str
+    instance: str
+
+
+def client_id(role: str, address: str, instance: str) -> str:
+    """The ``client.id`` of a member."""
+    return f"marquee-{role}@{address}#{instance}"
+
+
+def parse_client_id(value: str) -> Owner | None:
+    """The process behind a ``client.id``, or None where it is none of ours."""
+    found = _CLIENT_ID.fullmatch(value)
+    return Owner(found["role"], found["address"], found["instance"]) if found else None
+
+
+def owners(admin: AdminClient, group: str, topic: str) -> dict[int, Owner]:
+    """Owner of each partition of ``topic`` in ``group`` right now; partitions without one are missing.
+
+    Raises:
+        KafkaUnavailableError: if Kafka does not answer.
+    """
+    future = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
+    try:
+        description = future.result(TIMEOUT_S + 1)
+    except (KafkaException, TimeoutError) as error:
+        raise KafkaUnavailableError(f"the group {group} could not be described: {error}") from None
+    found: dict[int, Owner] = {}
+    for member in description.members:
+        owner = parse_client_id(member.client_id)
+        if owner is None or member.assignment is None:
+            continue
+        for place in member.assignment.topic_partitions:
+            if place.topic == topic:
+                found[place.partition] = owner
+    return found
+
+
+def members(admin: AdminClient, group: str) -> list[Owner]:
+    """Every process of ours in ``group``, also those without partitions. Raises KafkaUnavailableError."""
+    future = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
+    try:
+        description = future.result(TIMEOUT_S + 1)
+    except (KafkaException, TimeoutError) as error:
+        raise KafkaUnavailableError(f"the group {group} could not be described: {error}") from None
+    return [owner for m in description.members if (owner := parse_client_id(m.client_id)) is not None]
+
+
+def owner_of(admin: AdminClient, group: str, topic: str, partition: int) -> Owner | None:
+    """Owner of one partition, or None while nobody owns it. Raises KafkaUnavailableError."""
+    return owners(admin, group, topic).get(partition)

@@ -1,0 +1,132 @@
+"""Films whose removal no indexer has read.
+
+A tombstone in ``items.v1`` lives for ``delete.retention.ms``. An indexer that takes a partition over after
+a longer time finds neither film nor tombstone, and the film's vector would stay for good. So where what
+follows the committed offset may be so old, vectors are compared with films.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from streaming.exceptions import UnavailableError
+from streaming.kafka.config import admin_options
+from streaming.kafka.loader import BEGINNING, read_to_end
+from streaming.kafka.offsets import OffsetQuery, end_offsets
+from streaming.observability.logging import get_logger
+from streaming.settings import Settings
+from streaming.space.background import Background
+
+log = get_logger(__name__)
+RETRY_S = 5.0
+
+Removed = dict[int, set[str]]
+
+
+def present(settings: Settings, topic: str, partitions: Iterable[int], client_id: str) -> Removed:
+    """Partition -> keys whose newest record has a value.
+
+    Raises:
+        KafkaUnavailableError: Kafka does not answer.
+    """
+    found: Removed = {partition: set() for partition in partitions}
+
+    def take(message: Message) -> None:
+        key, keys = (message.key() or b"").decode(errors="replace"), found[message.partition() or 0]
+        if message.value() is None:
+            keys.discard(key)
+        elif message.value():
+            # a heartbeat's value is empty
+            keys.add(key)
+
+    read_to_end(settings, {(topic, partition): BEGINNING for partition in found}, take, client_id)
+    return found
+
+
+def unread(
+    settings: Settings, items: str, vectors: str, starts: Mapping[int, int], client_id: str
+) -> Removed:
+    """Partition -> films that have a vector and are no more, of those that may have lost tombstones.
+
+    Args:
+        starts: where each partition of ``items`` is read on.
+
+    Raises:
+        KafkaUnavailableError: Kafka does not answer.
+    """
+    admin = AdminClient(admin_options(settings, client_id))
+    places = [(items, partition) for partition in starts]
+    # half, as with everything else that relies on tombstones
+    since_ms = int(time.time() * 1000) - settings.topics.delete_retention_ms // 2
+    ends = end_offsets(admin, places)
+    young = OffsetQuery(admin, places, OffsetSpec.for_timestamp(since_ms)).result()
+    doubtful = []
+    for place in places:
+        first_young = young[place] if young[place] >= 0 else ends[place]
+        if starts[place[1]] < first_young:
+            doubtful.append(place[1])
+    if not doubtful:
+        return {}
+    # vectors first: what has one was on items.v1 before
+    encoded = {p: ids for p, ids in present(settings, vectors, doubtful, client_id).items() if ids}
+    films = present(settings, items, encoded, client_id)
+    return {partition: gone for partition, ids in encoded.items() if (gone := ids - films[partition])}
+
+
+class UnreadRemovals:
+    """Looks for them on a thread of its own; every method is called from the indexer's and never waits."""
+
+    def __init__(self, settings: Settings, items: str, vectors: str, client_id: str) -> None:
+        self._settings, self._items, self._vectors, self._client_id = settings, items, vectors, client_id
+        self.committed: dict[int, int] = {}
+        """Owned partition -> offset up to which its films are done."""
+        self._wanted: dict[int, int] = {}
+        self._looked_at: dict[int, int] = {}
+        self._encoded: set[str] = set()
+        self._look: Background[Removed] | None = None
+        self._next = 0.0
+
+    def assigned(self, places: Iterable[TopicPartition]) -> None:
+        """These partitions are read from these offsets."""
+        offsets = {place.partition: place.offset for place in places}
+        self.committed.update(offsets)
+        self._wanted.update(offsets)
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """What is found out about these is no longer ours to act on."""
+        for partition in partitions:
+            self.committed.pop(partition, None)
+            self._wanted.pop(partition, None)
+            self._looked_at.pop(partition, None)
+
+    def encoded(self, item_id: str) -> None:
+        """The film has got a vector just now: it is there, whatever an earlier look says."""
+        if self._look is not None:
+            self._encoded.add(item_id)
+
+    def found(self) -> Removed:
+        """Partition -> films to be removed; each is told once."""
+        look = self._look
+        if look is None:
+            if self._wanted and time.monotonic() >= self._next:
+                self._looked_at, self._wanted, self._encoded = self._wanted, {}, set()
+                starts = dict(self._looked_at)
+                self._look = Background(
+                    lambda: unread(self._settings, self._items, self._vectors, starts, self._client_id)
+                )
+            return {}
+        if not look.done():
+            return {}
+        self._look, asked, self._looked_at = None, self._looked_at, {}
+        try:
+            gone = look.result()
+        except UnavailableError as error:
+            log.warning("films are not yet compared with vectors", error=str(error))
+            self._wanted, self._next = asked | self._wanted, time.monotonic() + RETRY_S
+            return {}
+        return {p: left for p, ids in gone.items() if p in asked and (left := ids - self._encoded)}
