@@ -1,0 +1,64 @@
+"""Takes the first engine that loads and proves itself; one line says why each was taken or passed over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from handlers.engines.base import Engine
+from handlers.engines.eager import EagerEngine
+from handlers.engines.onnx_runtime import OnnxRuntimeEngine
+from handlers.engines.parity import Probe, check_parity
+from handlers.exceptions import EngineUnavailableError, HandlerError
+
+ONNX_FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
+
+_log = structlog.get_logger("handlers.engines")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine that may be tried."""
+
+    name: str
+    load: Callable[[], Engine]
+
+
+def candidates(folder: Path, threads: int) -> list[Candidate]:
+    """The engines for the package in ``folder``, best first."""
+    return [
+        Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(folder / INT8_FILE, threads, True)),
+        Candidate("onnxruntime", lambda: OnnxRuntimeEngine(folder / ONNX_FILE, threads)),
+        Candidate("eager", lambda: EagerEngine(folder, threads)),
+    ]
+
+
+def choose_engine(tried: Sequence[Candidate], probe: Probe) -> Engine:
+    """The first of ``tried`` that loads and passes ``probe``.
+
+    Raises:
+        HandlerError: if none does, with every reason.
+    """
+    reasons = []
+    for candidate in tried:
+        started = time.perf_counter()
+        try:
+            engine = candidate.load()
+            parity = check_parity(engine, probe)
+        except EngineUnavailableError as error:
+            reason = str(error)
+        except Exception as error:  # an engine that crashes on its probe must not stop the next one
+            reason = f"failed on its probe: {error!r}"
+        else:
+            seconds = round(time.perf_counter() - started, 3)
+            if parity.passed:
+                _log.info("engine taken", engine=candidate.name, parity=str(parity), seconds=seconds)
+                return engine
+            reason = f"parity: {parity}"
+        _log.info("engine passed over", engine=candidate.name, reason=reason)
+        reasons.append(f"{candidate.name}: {reason}")
+    raise HandlerError("no engine can run this package: " + "; ".join(reasons))

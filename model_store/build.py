@@ -1,0 +1,156 @@
+"""Source package to built package: ONNX, tokenizer, probe, model card and TorchServe archive."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy.typing as npt
+
+from handlers.checksums import CHECKSUMS_FILE, write_checksums
+from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, load_config
+from handlers.encoding import ITEM_TABLE_FILE
+from handlers.engines import Probe, save_probe
+from handlers.engines.choose import ONNX_FILE
+from handlers.engines.onnx_runtime import OnnxRuntimeEngine
+from handlers.engines.parity import PROBE_FILE, check_parity
+from handlers.exceptions import HandlerError
+from handlers.features import side_features
+from handlers.items import sentence
+from handlers.text_model import text_model_folder
+from handlers.tokens import TOKENIZER_FILE, Tokens, pad
+from model_store.archive import write_archive
+from model_store.exceptions import ModelStoreError, PackageExistsError
+from model_store.manifest import Manifest, Tensor, describe_files, write_manifest
+from model_store.probe_items import PROBE_ITEMS
+from model_store.publish import aside, publish
+from model_store.store import Package, find_source, local_folder, read_built, verify
+
+CARD_FILE = "MODEL_CARD.md"
+
+SOURCE_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
+SERVED_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, TOKENIZER_FILE, PROBE_FILE, ONNX_FILE)
+"""What goes into the archive."""
+
+LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenizers")
+
+Step = Callable[[str], None]
+
+
+def build(
+    reference: str,
+    built_url: str | Path,
+    *,
+    sources: Sequence[Path] = (),
+    step: Step = lambda _: None,
+) -> Package:
+    """The built package of ``reference`` under ``built_url``; made now unless it is there.
+
+    Args:
+        reference: ``name@version``, ``name`` for the newest, or the folder of a source package.
+        sources: more folders of source packages, looked at before those that come with Marquee.
+        step: told what is being done, for progress displays.
+
+    Raises:
+        PackageNotFoundError: there is no such source package.
+        PackageBrokenError: a file of it, or of what was built before, is missing or changed.
+        PackageExistsError: this version was built before, from another source package.
+        ModelStoreError: the ONNX file does not compute what the model does.
+    """
+    source = find_source(reference, sources)
+    root = local_folder(built_url)
+    name, version = source.manifest.name, source.manifest.version
+    present = read_built(root, name, version)
+    if present is None:
+        with aside(root, name, version) as folder:
+            manifest = _fill(folder, source, step)
+            step("publishing")
+            try:
+                return Package(publish(folder, root, name, version), manifest)
+            except PackageExistsError:
+                # another builder was faster; what it built is as good if it began with the same source
+                present = read_built(root, name, version)
+    return _accept(present, source)
+
+
+def _accept(present: Package | None, source: Package) -> Package:
+    if present is None:
+        raise ModelStoreError(
+            f"{source.manifest.reference} vanished while it was being built; build it again"
+        )
+    if present.manifest.built_from != source.manifest.digest:
+        raise PackageExistsError(
+            f"{present.manifest.reference} in {present.path} was built from another source package; "
+            "a version is never overwritten: train a new one, or remove that folder if nothing serves it"
+        )
+    verify(present)
+    return present
+
+
+def _fill(folder: Path, source: Package, step: Step) -> Manifest:
+    """Writes every file of the built package into ``folder``."""
+    # torch takes seconds to import, which looking packages up need not spend
+    from handlers.network import export_onnx, load_network
+
+    for name in SOURCE_FILES:
+        shutil.copyfile(source.path / name, folder / name)
+    try:
+        config = load_config(folder)
+        shutil.copyfile(text_model_folder(config.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        step("loading the network")
+        network = load_network(folder, config)
+        probe = record_probe(network, folder, config)
+        save_probe(probe, folder / PROBE_FILE)
+        step("exporting ONNX")
+        export_onnx(network, folder / ONNX_FILE)
+        parity = check_parity(OnnxRuntimeEngine(folder / ONNX_FILE), probe)
+    except HandlerError as error:
+        raise ModelStoreError(f"{source.manifest.reference} cannot be built: {error}") from None
+    if not parity.passed:
+        raise ModelStoreError(
+            f"the ONNX file of {source.manifest.reference} differs from the model: {parity}"
+        )
+    step("packing the TorchServe archive")
+    write_checksums(folder, SERVED_FILES)
+    write_archive(folder, config.name, config.version, [*SERVED_FILES, CHECKSUMS_FILE])
+    manifest = msgspec.structs.replace(
+        source.manifest,
+        kind="built",
+        built_from=source.manifest.digest,
+        built_with={library: metadata.version(library) for library in LIBRARIES},
+        inputs=tensors(config)[0],
+        outputs=tensors(config)[1],
+        files=describe_files(folder),
+    )
+    write_manifest(manifest, folder)
+    return manifest
+
+
+def record_probe(network: Callable[..., Any], folder: Path, config: EncoderConfig) -> Probe:
+    """Inputs of the probe films, padded together, and what the network makes of them in float32."""
+    import torch
+
+    tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
+    ids, mask = pad(tokens.encode([sentence(item) for item in PROBE_ITEMS]))
+    inputs: dict[str, npt.NDArray[Any]] = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "side": side_features(PROBE_ITEMS, config.features),
+    }
+    with torch.inference_mode():
+        vectors = network(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+    return Probe(inputs, vectors.numpy())
+
+
+def tensors(config: EncoderConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Shapes and ranges of the model's inputs and outputs."""
+    sizes = {"batch": (1, 4096), "tokens": (2, config.text_model.max_tokens)}
+    text = Tensor(dtype="int64", shape=("batch", "tokens"), range=sizes)
+    batch = {"batch": sizes["batch"]}
+    side = Tensor(dtype="float32", shape=("batch", config.features.width), range=batch)
+    vector = Tensor(dtype="float32", shape=("batch", config.dim), range=batch)
+    return {"input_ids": text, "attention_mask": text, "side": side}, {"vector": vector}

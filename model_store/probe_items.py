@@ -1,0 +1,32 @@
+"""Films whose vectors are recorded when a package is built: short, long, bare and odd, so padding counts."""
+
+from __future__ import annotations
+
+from handlers.items import EncodeItem
+
+_PLOT = (
+    "After the last light of the harbour goes out, a retired keeper and her granddaughter sail north to "
+    "find out who has been answering the signals. What begins as a quarrel about an old debt turns into a "
+    "voyage through drowned towns, where every house still has somebody at its window. "
+)
+
+PROBE_ITEMS = (
+    EncodeItem(title="A"),
+    EncodeItem(title="The Harbour", year=1974, genres=("Drama", "Mystery")),
+    EncodeItem(title="The Harbour", year=2021, genres=("Drama", "Mystery"), text=_PLOT),
+    EncodeItem(title="Robots!", year=2009, genres=("Animation", "Children", "Comedy"), text=_PLOT * 6),
+    EncodeItem(title="Das Boot im Sturm (Le bateau dans la tempête)", year=1931, genres=("War",)),
+    EncodeItem(
+        title="七人の灯台", year=1954, genres=("Action", "Adventure"), text="Sieben Wächter, ein Licht."
+    ),
+    EncodeItem(title="", text="No title at all, and no year either."),
+    EncodeItem(
+        title="Space Ledger",
+        year=1999,
+        genres=("Sci-Fi", "Thriller", "Action"),
+        text="An accountant on a mining station finds a column that does not add up.",
+        directors=("Ada Example",),
+        cast=("Bo Example", "Cy Example"),
+        countries=("Iceland",),
+    ),
+)

@@ -1,0 +1,53 @@
+"""What BERT says of each film's text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from handlers.checksums import file_sha256
+from handlers.config import TextModel
+from handlers.items import EncodeItem, sentence
+from handlers.network import ItemEncoderNetwork, load_bert
+from handlers.text_model import text_model_folder
+from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, of how many)."""
+
+TOKENS_A_BATCH = 2048
+WIDTH = 384
+
+
+def text_model(max_tokens: int) -> TextModel:
+    """The installed text model, its weights' checksum taken down.
+
+    Raises:
+        PackageFileError: if it is not installed.
+    """
+    bare = TextModel(sha256="", width=WIDTH, max_tokens=max_tokens)
+    digest = file_sha256(text_model_folder(bare) / "model.safetensors")
+    return TextModel(sha256=digest, width=WIDTH, max_tokens=max_tokens)
+
+
+def embed(
+    items: Sequence[EncodeItem], model: TextModel, progress: Progress, threads: int = 0
+) -> npt.NDArray[np.float32]:
+    """Unit vectors float32 [n, 384] of the films' sentences, by the very network that is packaged."""
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    network = ItemEncoderNetwork(load_bert(model), model.width, side=1, dim=1).eval()
+    tokens = Tokens(text_model_folder(model) / TOKENIZER_FILE, model.max_tokens)
+    rows = tokens.encode([sentence(item) for item in items])
+    out = np.zeros((len(items), model.width), dtype=np.float32)
+    done = 0
+    with torch.inference_mode():
+        for bucket in length_buckets([len(row) for row in rows], TOKENS_A_BATCH, 256):
+            ids, mask = pad([rows[i] for i in bucket])
+            out[bucket] = network.embed(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
+            done += len(bucket)
+            progress("reading films", done, len(items))
+    return out

@@ -1,0 +1,34 @@
+"""What may be chosen when a space is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AUTO = -1.0
+"""Says: choose it on a validation part of the training data."""
+
+REGULARISATIONS = (50.0, 100.0, 200.0, 400.0, 600.0, 800.0, 1200.0, 1600.0)
+HALF_COUNTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
+
+
+@dataclass(frozen=True)
+class SpaceOptions:
+    """Options of one training; numbers of :data:`AUTO` are chosen on validation."""
+
+    dim: int = 256
+    regularisation: float = AUTO
+    """lambda of DESIGN 10.6, >= 0."""
+    neutral_weight: float = 0.5
+    """What a rated but not liked item counts in Y."""
+    like_threshold: float = 4.0
+    half_count: float = AUTO
+    """Number of ratings at which ratings and content weigh the same in an item's vector, >= 0."""
+    penalty: float = AUTO
+    """Of the ridge regression from content, > 0."""
+    max_tokens: int = 64
+    """Of a film's text. Longer ones cost time and, on validation, ranked cold films worse."""
+    validation_share: float = 0.1
+    seed: int = 0
+    threads: int = 0
+    """Of the text model; 0 is one for each core."""

