@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what Marquee needs: `bootstrap.sh` the system's part (Java 17+, Maven), `bootstrap.sh venv PYTHON DIR`
+# the virtual environment, from the locks with hashes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+system() {
+    local missing=()
+    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+    [ ${#missing[@]} -eq 0 ] && return
+    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing ${missing[*]}"
+        bash -c "$line" >/dev/null
+    else
+        echo "Marquee needs Java 17 or newer and Maven. Install them with: sudo bash -c '$line'" >&2
+        exit 2
+    fi
+}
+
+environment() {
+    local python=$1 dir=$2
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Marquee needs Python 3.11 or newer; this is $("$python" --version). Try: make setup PYTHON=python3.11" >&2
+        exit 2
+    }
+    [ -x "$dir/bin/python" ] || "$python" -m venv "$dir"
+    "$dir/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+    echo "installing the locked dependencies into $dir"
+    "$dir/bin/uv" pip install -q --python "$dir/bin/python" --require-hashes -r requirements/dev.txt
+    "$dir/bin/uv" pip install -q --python "$dir/bin/python" --no-deps --no-build-isolation -e .
+}
+
+case ${1:-system} in
+system) system ;;
+venv) environment "$2" "$3" ;;
+*) echo "usage: bootstrap.sh [system | venv PYTHON DIR]" >&2; exit 2 ;;
+esac

@@ -1,0 +1,219 @@
+"""What is left of an erased user: decoded records of every topic and the bytes of every local file."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import KafkaException
+
+from deploy.checks.reading import Record, TopicReader, quiet_admin
+from streaming.events.codec import content_type
+from streaming.exceptions import UnavailableError
+from streaming.settings import Settings
+
+DAY_MS = 86_400_000
+CHUNK = 2**20
+KAFKA_FOLDER = "kafka"
+"""Of a local stack; its records are searched as topics."""
+MILVUS_FOLDER = "milvus"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Records of a topic, or a file, that still name the user. ``ends`` is None where nothing ends it."""
+
+    where: str
+    what: str
+    count: int
+    ends: str | None
+
+
+@dataclass
+class Traces:
+    """Everything found."""
+
+    records_searched: int = 0
+    files_searched: int = 0
+    traces: list[Trace] = field(default_factory=list)
+
+    @property
+    def all_end(self) -> bool:
+        """Whether each trace ends by itself."""
+        return all(trace.ends for trace in self.traces)
+
+    @property
+    def last_end(self) -> str | None:
+        """When the last one does, as far as that is known."""
+        return max((trace.ends for trace in self.traces if trace.ends), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        looked = f"{self.records_searched:,} records and {self.files_searched:,} files searched"
+        if not self.traces:
+            return f"{looked}: nothing is left"
+        if self.all_end:
+            return f"{looked}: the last trace ends by {self.last_end}"
+        return f"{looked}: something is left that nothing ends"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self) | {"all_end": self.all_end, "last_end": self.last_end}
+
+
+@dataclass
+class _Found:
+    """Records of one topic that name the user."""
+
+    count: int = 0
+    newest_ms: int = 0
+    values: int = 0
+    """Of them, with a value under the user's own key that no tombstone has followed."""
+    tombstone_ms: int = 0
+
+
+def find_traces(settings: Settings, user_id: str, step: Callable[[str], None] = lambda _: None) -> Traces:
+    """Search every topic of the namespace and every file under ``settings.home``.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    result = Traces()
+    for topic, partitions in _topics(settings).items():
+        step(f"searching {topic}")
+        found = _Found()
+        with TopicReader(settings, topic, range(partitions)) as reader:
+            for record in reader.read_on():
+                result.records_searched += 1
+                _look(record, user_id, found)
+        if found.count:
+            what = "records" if found.values or not found.tombstone_ms else "records, followed by a tombstone"
+            result.traces.append(Trace(topic, what, found.count, _topic_end(settings, topic, found)))
+    step("searching files")
+    erased_by = _iso(int(time.time() * 1000) + int(settings.erasure.deadline_days * DAY_MS))
+    for path in _files(settings.home):
+        result.files_searched += 1
+        if count := file_mentions(path, user_id):
+            relative = path.relative_to(settings.home)
+            # Milvus Lite keeps deleted rows until its collection is rebuilt, which the deadline forces
+            ends = erased_by if MILVUS_FOLDER in relative.parts else None
+            result.traces.append(Trace(str(relative), "bytes of a file", count, ends))
+    return result
+
+
+def mentions(value: Any, user_id: str) -> bool:
+    """Whether a decoded value holds the id as a string, anywhere, keys included."""
+    if isinstance(value, str):
+        return value == user_id
+    if isinstance(value, dict):
+        return any(mentions(k, user_id) or mentions(v, user_id) for k, v in value.items())
+    return isinstance(value, list | tuple) and any(mentions(v, user_id) for v in value)
+
+
+def record_mentions(record: Record, user_id: str) -> bool:
+    """Whether key, headers or value of a record name the user; undecodable bytes are searched as text."""
+    plain = user_id.encode()
+    if record.key == plain or any(value == plain for _, value in record.headers):
+        return True
+    value = record.value
+    if not value:
+        return False
+    decoders: list[Callable[[bytes], Any]] = [msgspec.json.decode, msgspec.msgpack.decode]
+    if "msgpack" in content_type(record.headers):
+        decoders.reverse()
+    for decode in decoders:
+        try:
+            return mentions(decode(value), user_id)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            continue
+    return bool(_pattern(user_id).search(value))
+
+
+def _look(record: Record, user_id: str, found: _Found) -> None:
+    if not record_mentions(record, user_id):
+        return
+    found.count += 1
+    found.newest_ms = max(found.newest_ms, record.appended_ms)
+    if record.key == user_id.encode() and record.value is None:
+        found.tombstone_ms, found.values = record.appended_ms, 0
+    else:
+        found.values += 1
+
+
+def _topic_end(settings: Settings, topic: str, found: _Found) -> str | None:
+    """When the last of the records is gone; None where none of the topic's rules removes it."""
+    config = _config(settings, topic)
+    # a record can only go once its segment is rolled
+    segment = int(config["segment.ms"])
+    if "compact" in config["cleanup.policy"]:
+        if found.values:
+            return None
+        compacted = found.tombstone_ms + int(config["max.compaction.lag.ms"]) + segment
+        return _iso(compacted + int(config["delete.retention.ms"]))
+    retention = int(config["retention.ms"])
+    return None if retention < 0 else _iso(found.newest_ms + retention + segment)
+
+
+def _topics(settings: Settings) -> dict[str, int]:
+    admin = quiet_admin(settings)
+    try:
+        topics = admin.list_topics(timeout=15).topics
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka does not answer: {error.args[0].str()}") from None
+    prefix = f"{settings.namespace}."
+    return {name: len(about.partitions) for name, about in sorted(topics.items()) if name.startswith(prefix)}
+
+
+def _config(settings: Settings, topic: str) -> dict[str, str]:
+    from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+    admin = quiet_admin(settings)
+    answers = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)], request_timeout=15)
+    return {name: entry.value for future in answers.values() for name, entry in future.result(20).items()}
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for path in sorted(home.rglob("*")):
+        relative = path.relative_to(home).parts
+        # an -shm file holds SQLite's page numbers, no rows
+        if path.name.endswith("-shm") or KAFKA_FOLDER in relative[:-1] or path.is_symlink():
+            continue
+        if path.is_file():
+            yield path
+
+
+def _pattern(user_id: str) -> re.Pattern[bytes]:
+    # not as a part of a longer id
+    return re.compile(rb"(?<![0-9A-Za-z_:-])" + re.escape(user_id.encode()) + rb"(?![0-9A-Za-z_:-])")
+
+
+def file_mentions(path: Path, user_id: str) -> int:
+    """How often the id stands in a file's bytes, alone."""
+    pattern, overlap, count = _pattern(user_id), len(user_id.encode()) + 1, 0
+    tail, whole = b"", False
+    try:
+        with path.open("rb") as content:
+            while chunk := content.read(CHUNK):
+                window = tail + chunk
+                # a match that could go on beyond this window is counted in the next one
+                edge = len(window) - 1 if len(chunk) == CHUNK else len(window)
+                start = 1 if tail else 0
+                count += sum(start <= m.start() and m.end() <= edge for m in pattern.finditer(window))
+                tail = window[-overlap:]
+                whole = len(chunk) == CHUNK
+            if whole:
+                count += sum(m.start() >= 1 and m.end() == len(tail) for m in pattern.finditer(tail))
+    except OSError:
+        return 0
+    return count
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,95 @@
+"""``marquee config``: the settings in force, and where each came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from pydantic import BaseModel, SecretStr
+from pydantic_settings import EnvSettingsSource
+from rich.console import Console
+from rich.table import Table
+
+from streaming.settings import Settings, StackFileSource, load_settings
+
+MASK = "********"
+SECRET_WORDS = ("password", "secret", "token", "jaas", "key.pem")
+"""In a librdkafka option's name: its value is never shown."""
+
+
+@click.group()
+def command() -> None:
+    """Every setting: value and origin.
+
+    \b
+    Examples:
+      marquee config show
+      MARQUEE_MILVUS__URI=https://milvus:19530 marquee config show --json
+    """
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="one JSON document, for programs")
+def show(as_json: bool) -> None:
+    """Each setting with its value (secrets masked), its origin and its environment variable."""
+    rows = list(origins(load_settings()))
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("setting", "value", "origin", "variable", box=None)
+    for row in rows:
+        colour = "dim" if row["origin"] == "default" else "bold"
+        table.add_row(row["setting"], f"[{colour}]{row['value']}[/]", row["origin"], row["variable"])
+    Console().print(table)
+
+
+def origins(settings: Settings) -> Iterator[dict[str, str]]:
+    """A row for each setting: ``setting``, ``value`` (masked), ``origin``, ``variable``."""
+    environment = EnvSettingsSource(Settings)()
+    stack = StackFileSource(Settings)()
+    for path, value in _leaves(settings, ()):
+        yield {
+            "setting": ".".join(path),
+            "value": _shown(path, value),
+            "origin": _origin(path, environment, stack),
+            "variable": "MARQUEE_" + "__".join(part.upper().replace(".", "_") for part in path),
+        }
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _leaves(getattr(value, name), (*path, name))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _leaves(item, (*path, name))
+    else:
+        yield path, value
+
+
+def _origin(path: tuple[str, ...], environment: Mapping[str, Any], stack: Mapping[str, Any]) -> str:
+    if _holds(environment, path):
+        return "environment"
+    return "stack file" if _holds(stack, path) else "default"
+
+
+def _holds(document: Any, path: tuple[str, ...]) -> bool:
+    for part in path:
+        if not isinstance(document, Mapping):
+            return False
+        names = {str(name).lower().replace("_", "."): name for name in document}
+        name = names.get(part.lower().replace("_", "."))
+        if name is None:
+            return False
+        document = document[name]
+    return True
+
+
+def _shown(path: tuple[str, ...], value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    if path[0] == "kafka" and any(word in path[-1] for word in SECRET_WORDS):
+        return MASK
+    return "" if value is None else str(value)

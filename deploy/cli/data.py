@@ -1,0 +1,145 @@
+"""``marquee data``: films and ratings in, user documents and films out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table
+from streaming.settings import Settings, load_settings
+
+
+@click.group()
+def command() -> None:
+    """Import and export ratings and films.
+
+    \b
+    Examples:
+      marquee data import shipped --wait
+      marquee data import ~/ml-25m --posters ~/posters --rate 20000
+      marquee data export --until 2026-01-01T00:00:00Z --out export/
+      marquee data describe shipped
+    """
+
+
+@command.command()
+@click.argument("path")
+@AS_JSON
+def describe(path: str, as_json: bool) -> None:
+    """The data card of PATH: how much, how dense, how skewed, what is missing.
+
+    PATH is as for `data import`: a folder of a known layout, a file of ratings in one, or `shipped`.
+    Exit code 2: the data are bad; the message names file and row.
+
+    \b
+    Examples:
+      marquee data describe shipped
+      marquee data describe ../ml-100k --json
+    """
+    from trainer.data import resolve
+    from trainer.data.cards import describe as describe_data
+    from trainer.data.cards import markdown
+
+    found = describe_data(resolve(path))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(markdown(path, found), nl=False)
+
+
+@command.command("import")
+@click.argument("path")
+@click.option(
+    "--posters", type=click.Path(exists=True, file_okay=False, path_type=Path), help="folder of poster files"
+)
+@click.option("--limit", type=click.IntRange(1), help="only the oldest N ratings (and all films)")
+@click.option("--rate", type=click.FloatRange(0), default=0.0, help="ratings a second at most; 0 is no limit")
+@click.option("--dry-run", is_flag=True, help="read and check everything, send nothing")
+@click.option("--wait", is_flag=True, help="until the ledger has applied and every space indexed all of it")
+@click.option("--timeout", type=float, default=3600.0, show_default=True, help="of --wait, in seconds")
+@AS_JSON
+def import_(
+    path: str,
+    posters: Path | None,
+    limit: int | None,
+    rate: float,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Send the data set at PATH through Kafka, in event-time order.
+
+    PATH is a folder of MovieLens 100K, 1M, latest, latest-small, 20M or 25M, a folder that `data export`
+    wrote, or the word `shipped`: the data that come with Marquee. Ids get their namespace: ml:296,
+    ml100k:56. An import that was killed goes on where it was; importing again changes nothing.
+
+    \b
+    Examples:
+      marquee data import shipped --wait
+      marquee data import ../ml-100k --dry-run
+      marquee data import ../ml-1m --posters ../posters --rate 5000 --json
+    """
+    from deploy.data.importing import DataImport, Watcher
+
+    settings = load_settings()
+    with bars(quiet=as_json) as shown:
+        watcher = Watcher(progress=shown.update, step=shown.step)
+        job = DataImport(settings, path, posters=posters, limit=limit, rate=rate, watcher=watcher)
+        try:
+            result = job.dry_run() if dry_run else job.run()
+        except KeyboardInterrupt:
+            err().print("stopped; the same command goes on from here")
+            sys.exit(130)
+        waited = _wait(settings, timeout, shown) if wait and not dry_run else None
+    report = result.as_json() | ({} if waited is None else {"waited_s": round(waited, 2)})
+    if as_json:
+        print_json(report)
+        return
+    out().print(
+        table("checked, nothing sent" if dry_run else "imported", ("what", "value"), list(report.items()))
+    )
+
+
+def _wait(settings: Settings, timeout: float, shown: Bars) -> float:
+    from deploy.data.lag import wait_applied
+    from streaming.control.reader import read_control
+
+    shown.step("waiting for the ledger and the spaces")
+    spaces = list(read_control(settings).live.values())
+    return wait_applied(settings, spaces, timeout, shown.update)
+
+
+@command.command()
+@click.option(
+    "--until", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="cut-off, UTC"
+)
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="folder to write")
+@AS_JSON
+def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
+    """Write user documents and films as Parquet: what `marquee train space` takes as it is.
+
+    users.parquet holds user_id, item_id, value (null: taken back) and event_time_ms of every rating whose
+    event time is not after the cut-off; export.json the offsets and the fingerprint.
+
+    \b
+    Example:
+      marquee data export --until 2026-01-01 --out export/
+    """
+    from datetime import UTC, datetime
+
+    from deploy.data.export import export as export_to
+
+    assert isinstance(until, datetime)
+    until_ms = int(until.replace(tzinfo=UTC).timestamp() * 1000)
+    with err().status("reading to the end") as status:
+        result = export_to(load_settings(), until_ms, folder, status.update)
+    from dataclasses import asdict
+
+    if as_json:
+        print_json(asdict(result))
+    else:
+        shown = {k: v for k, v in asdict(result).items() if not k.endswith("_offsets")}
+        out().print(table("exported", ("what", "value"), list(shown.items())))

@@ -1,0 +1,124 @@
+"""``marquee item``: put, show or remove one film."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.cli.client import GatewayClient
+from deploy.cli.output import AS_JSON, out, print_json, table
+from streaming.settings import load_settings
+
+LISTS = ("genres", "directors", "cast", "countries", "languages")
+
+
+@click.group()
+def command() -> None:
+    """Put, show or remove one film.
+
+    \b
+    Examples:
+      marquee item put my:1 --title "Sintel" --year 2010 --genre Animation --poster sintel.webp
+      marquee item show my:1
+      marquee item remove my:1
+    """
+
+
+@command.command()
+@click.argument("item")
+@click.option("--title")
+@click.option("--year", type=int)
+@click.option("--genre", "genres", multiple=True, help="repeat for more")
+@click.option("--text", help="plot or description")
+@click.option("--director", "directors", multiple=True, help="repeat for more")
+@click.option("--cast", multiple=True, help="repeat for more")
+@click.option("--country", "countries", multiple=True, help="repeat for more")
+@click.option("--language", "languages", multiple=True, help="repeat for more")
+@click.option("--poster-url", help="kept as it is; not fetched")
+@click.option(
+    "--poster", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="image, at most 5 MB"
+)
+@click.option(
+    "--from", "source", type=click.File("r"), help="a JSON file of fields, - for stdin; options win"
+)
+@AS_JSON
+def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: Any) -> None:
+    """Put film ITEM as it is to be from now on: fields that are not given are empty.
+
+    \b
+    Examples:
+      marquee item put my:1 --title "Sintel" --year 2010 --genre Animation --genre Fantasy
+      marquee item put my:1 --from film.json --poster poster.webp
+      echo '{"title": "Sintel"}' | marquee item put my:1 --from -
+    """
+    fields = fields_of(source.read() if source else None, options)
+    with GatewayClient(load_settings()) as gateway:
+        answer = gateway.put_item(item, {"item_id": item} | fields)
+        if poster is not None:
+            answer = gateway.put_poster(item, poster.read_bytes())
+    if as_json:
+        print_json(answer)
+    else:
+        out().print(f"{item} put, acknowledged", markup=False, highlight=False)
+
+
+@command.command()
+@click.argument("item")
+@AS_JSON
+def show(item: str, as_json: bool) -> None:
+    """Show film ITEM as the gateway knows it.
+
+    \b
+    Example:
+      marquee item show ml:296 --json
+    """
+    with GatewayClient(load_settings()) as gateway:
+        answer = gateway.item(item)
+    if as_json:
+        print_json(answer)
+    else:
+        rows = [(k, str(v) if k == "year" else v) for k, v in answer.items() if v not in ("", None, [], ())]
+        out().print(table(item, ("field", "value"), rows))
+
+
+@command.command()
+@click.argument("item")
+@AS_JSON
+def remove(item: str, as_json: bool) -> None:
+    """Remove film ITEM: it is recommended no more and leaves the profiles of those who liked it.
+
+    \b
+    Example:
+      marquee item remove my:1
+    """
+    with GatewayClient(load_settings()) as gateway:
+        answer = gateway.delete_item(item)
+    if as_json:
+        print_json(answer or {"item_id": item, "removed": True})
+    else:
+        out().print(f"{item} removed, acknowledged", markup=False, highlight=False)
+
+
+def fields_of(content: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The film's fields: those of a JSON object, those given as options over them.
+
+    Raises:
+        click.UsageError: the content is no JSON object, or there is no title.
+    """
+    fields: dict[str, Any] = {}
+    if content is not None:
+        try:
+            fields = json.loads(content)
+        except ValueError as error:
+            raise click.UsageError(f"--from is no JSON: {error}") from None
+        if not isinstance(fields, dict):
+            raise click.UsageError("--from holds no JSON object")
+    given = {name: list(v) if name in LISTS else v for name, v in options.items() if v not in (None, ())}
+    fields |= given
+    fields.pop("item_id", None)
+    if not fields.get("title"):
+        raise click.UsageError("a film needs a --title")
+    return fields

@@ -1,0 +1,74 @@
+"""``marquee items``: every film has a vector or a reason, and every item row is its vector."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.spaces import SPACE, live_spaces
+from streaming.settings import load_settings
+
+
+@click.group()
+def command() -> None:
+    """Check item vectors and rows.
+
+    \b
+    Examples:
+      marquee items check
+      marquee items check --space item-encoder-1-mean-a1b2c3 --json
+    """
+
+
+@command.command()
+@SPACE
+@click.option(
+    "--wait", default=5.0, show_default=True, help="seconds in which what differs is looked at again"
+)
+@AS_JSON
+def check(space: str | None, wait: float, as_json: bool) -> None:
+    """Films -> vectors -> rows of every live space, recomputed. Exit code 1 on any difference.
+
+    \b
+    Example:
+      marquee items check --wait 30
+    """
+    from deploy.checks.findings import as_json as plain
+    from deploy.checks.items import ItemCheck
+
+    settings = load_settings()
+    findings = []
+    with err().status("reading control.v1") as status:
+        for one in live_spaces(settings, space):
+            findings.append(ItemCheck(settings, one, wait, status.update).run())
+    clean = all(found.clean for found in findings)
+    if as_json:
+        print_json({"clean": clean, "spaces": [plain(found) for found in findings]})
+    else:
+        columns = (
+            "space",
+            "films",
+            "vectors",
+            "refused",
+            "no vector",
+            "vector only",
+            "rows",
+            "missing",
+            "differ",
+            "orphans",
+        )
+        rows = [
+            (
+                f.space, f.items, f.vectors, f.refused, len(f.without_vector), len(f.vector_without_item),
+                f.rows, len(f.missing), len(f.differing), len(f.orphans),
+            )
+            for f in findings
+        ]  # fmt: skip
+        out().print(table("films", columns, rows, right=range(1, 10)))
+        for f in findings:
+            for name in ("without_vector", "vector_without_item", "missing", "differing", "orphans"):
+                if ids := getattr(f, name):
+                    out().print(f"{f.space}, {name.replace('_', ' ')}: {', '.join(ids[:10])}", markup=False)
+    sys.exit(0 if clean else 1)

@@ -1,0 +1,169 @@
+"""``marquee model``: packages built, listed, shown and verified."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.packages import package_errors, package_sources
+from model_store import Package, build, find, find_source, list_built, list_sources, verify
+from streaming.settings import load_settings
+
+SOURCES = click.option(
+    "--packages",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="folder of source packages; default $MARQUEE_HOME/packages, then those that come with Marquee",
+)
+
+
+@click.group()
+def command() -> None:
+    """Packages: immutable, versioned, checksummed models.
+
+    \b
+    Examples:
+      marquee model list
+      marquee model build item-encoder
+      marquee model verify item-encoder@1
+    """
+
+
+@command.command("build")
+@click.argument("reference")
+@SOURCES
+@AS_JSON
+def build_(reference: str, packages: Path | None, as_json: bool) -> None:
+    """Make the built package of REFERENCE: name, name@version, or the folder of a source package.
+
+    Nothing happens if it is built already; a version is never overwritten (exit code 4).
+    """
+    settings = load_settings()
+    with package_errors(), bars(as_json) as progress:
+        package = build(
+            reference, settings.models, sources=package_sources(settings, packages), step=progress.step
+        )
+    if as_json:
+        print_json(_described(package))
+    else:
+        out().print(f"{package.manifest.reference} is built in {package.path}")
+
+
+@command.command("list")
+@SOURCES
+@AS_JSON
+def list_(packages: Path | None, as_json: bool) -> None:
+    """Every package: source packages, and which of them are built."""
+    settings = load_settings()
+    with package_errors():
+        sources = list_sources(package_sources(settings, packages))
+        built = {package.manifest.reference: package for package in list_built(settings.models)}
+    known = {package.manifest.reference: package for package in sources} | {
+        reference: package for reference, package in built.items() if reference not in _references(sources)
+    }
+    rows = [
+        {
+            "package": reference,
+            "dim": package.manifest.dim,
+            "data": package.manifest.data.name,
+            "cut_off": _day(package.manifest.data.cut_off_ms),
+            "source": reference in _references(sources),
+            "built": reference in built,
+        }
+        for reference, package in known.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["package", "dim", "data", "cut-off", "source", "built"]
+    out().print(table("", columns, [list(row.values()) for row in rows], right=[1]))
+
+
+@command.command()
+@click.argument("reference")
+@SOURCES
+@AS_JSON
+def show(reference: str, packages: Path | None, as_json: bool) -> None:
+    """The manifest of REFERENCE, as built if it is built, else of its source."""
+    package = _anywhere(reference, packages)
+    if as_json:
+        print_json(_described(package))
+        return
+    manifest = package.manifest
+    rows: list[list[object]] = [
+        ["kind", manifest.kind],
+        ["folder", str(package.path)],
+        ["digest", manifest.digest],
+        ["dim", manifest.dim],
+        ["ids", f"{manifest.id_namespace}:..." if manifest.id_namespace else "as they are"],
+        [
+            "trained on",
+            f"{manifest.data.name}: {manifest.data.ratings:,} ratings, {manifest.data.items:,} films",
+        ],
+        ["cut-off", _day(manifest.data.cut_off_ms)],
+        ["source commit", manifest.source_commit],
+    ]
+    rows += [[name, value] for name, value in manifest.parameters.items()]
+    rows += [[name, value] for name, value in manifest.metrics.items()]
+    rows += [[f"licence: {what}", terms] for what, terms in manifest.licences.items()]
+    out().print(table(manifest.reference, ["", ""], rows))
+    files = [[name, file.bytes, file.sha256[:16]] for name, file in manifest.files.items()]
+    out().print(table("files", ["name", "bytes", "sha-256"], files, right=[1]))
+
+
+@command.command("verify")
+@click.argument("reference")
+@SOURCES
+@AS_JSON
+def verify_(reference: str, packages: Path | None, as_json: bool) -> None:
+    """Check every file of REFERENCE against its checksum, and every engine against the recorded vectors.
+
+    Exit code 1 if a file is missing or changed, or if no engine passes.
+    """
+    package = _anywhere(reference, packages)
+    engines: list[dict[str, Any]] = []
+    with package_errors():
+        verify(package)
+        if package.manifest.kind == "built":
+            from model_store.engines import try_engines
+
+            engines = [msgspec.to_builtins(row) for row in try_engines(package)]
+    result = {"package": package.manifest.reference, "kind": package.manifest.kind, "files": "ok"}
+    if as_json:
+        print_json({**result, "engines": engines})
+    else:
+        files = len(package.manifest.files)
+        out().print(
+            f"{package.manifest.reference} ({package.manifest.kind}): {files} files are as they were made"
+        )
+        if engines:
+            rows = [list(row.values()) for row in engines]
+            out().print(table("engines", list(engines[0]), rows, right=[1, 2, 3, 4]))
+    if engines and not any(row["passed"] for row in engines):
+        raise SystemExit(1)
+
+
+def _anywhere(reference: str, packages: Path | None) -> Package:
+    settings = load_settings()
+    with package_errors():
+        try:
+            return find(reference, settings.models)
+        except LookupError:
+            return find_source(reference, package_sources(settings, packages))
+
+
+def _references(packages: list[Package]) -> set[str]:
+    return {package.manifest.reference for package in packages}
+
+
+def _day(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).date().isoformat()
+
+
+def _described(package: Package) -> dict[str, Any]:
+    manifest: dict[str, Any] = msgspec.to_builtins(package.manifest)
+    return {"path": str(package.path), "digest": package.manifest.digest, **manifest}

@@ -1,0 +1,42 @@
+"""``marquee rate``: one rating, acknowledged by Kafka."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import click
+
+from deploy.cli.client import GatewayClient
+from deploy.cli.output import AS_JSON, out, print_json
+from streaming.settings import load_settings
+
+
+@click.command()
+@click.argument("user")
+@click.argument("item")
+@click.argument("value", type=click.FloatRange(0.5, 5.0), required=False)
+@click.option("--take-back", is_flag=True, help="take the rating back instead")
+@AS_JSON
+def command(user: str, item: str, value: float | None, take_back: bool, as_json: bool) -> None:
+    """USER rates ITEM with VALUE, 0.5 to 5; 4 and more count as a like.
+
+    Returns once Kafka has acknowledged it.
+
+    \b
+    Examples:
+      marquee rate ml:1 ml:296 4.5
+      marquee rate ml:1 ml:296 --take-back
+    """
+    if take_back == (value is not None):
+        raise click.UsageError("give either VALUE or --take-back")
+    if value is not None and math.isnan(value):
+        raise click.UsageError("VALUE is no number")
+    at = datetime.now(UTC).isoformat()
+    with GatewayClient(load_settings()) as gateway:
+        answer = gateway.rate(user, item, value, at)
+    if as_json:
+        print_json(answer)
+    else:
+        done = "taken back" if take_back else f"rated {value:g}"
+        out().print(f"{item} {done} by {user}, acknowledged", markup=False, highlight=False)

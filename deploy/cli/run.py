@@ -1,0 +1,59 @@
+"""``marquee run``: one process in the foreground, as the stack's supervisor or Kubernetes starts it."""
+
+from __future__ import annotations
+
+import click
+
+from streaming.settings import load_settings
+
+INSTANCE = click.option(
+    "--instance",
+    default="0",
+    show_default=True,
+    help="name of this instance: its transactional id and state directory",
+)
+
+
+@click.group()
+def command() -> None:
+    """Run one process in the foreground until SIGTERM.
+
+    \b
+    Examples:
+      marquee run ledger
+      marquee run space item-encoder-1-mean-a1b2c3 --instance 1
+      marquee run gateway
+    """
+
+
+@command.command()
+@INSTANCE
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="go on although ratings expired unread (`status` names the partitions)",
+)
+def ledger(instance: str, accept_loss: bool) -> None:
+    """Fold ratings into user documents."""
+    from streaming.ledger.process import run_ledger
+
+    run_ledger(load_settings(), instance, accept_loss)
+
+
+@command.command()
+@click.argument("space")
+@INSTANCE
+def space(space: str, instance: str) -> None:
+    """Index items and project users of one SPACE."""
+    from streaming.space.process import run_space
+
+    run_space(load_settings(), space, instance)
+
+
+@command.command()
+@INSTANCE
+def gateway(instance: str) -> None:
+    """Answer lookups and take ratings and films over HTTP."""
+    from streaming.gateway.process import run_gateway
+
+    run_gateway(load_settings(), instance)

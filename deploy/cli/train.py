@@ -1,0 +1,142 @@
+"""``marquee train``: from ratings and films to a source package."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.packages import package_errors
+from streaming.settings import load_settings
+
+
+def _auto(_: click.Context, parameter: click.Parameter, value: str) -> float:
+    if value == "auto":
+        return -1.0
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    least = 1e-9 if parameter.name == "penalty" else 0.0
+    if not least <= number < float("inf"):
+        raise click.BadParameter(f"{value!r} is neither auto nor a number from {least:g}")
+    return number
+
+
+@click.group()
+def command() -> None:
+    """Train packages.
+
+    \b
+    Examples:
+      marquee train space --data shipped --version 2
+      marquee train space --data ml-1m/ --name film-space --out packages/
+    """
+
+
+@command.command()
+@click.option(
+    "--data", default="shipped", show_default=True, help="folder (MovieLens or an export), or: shipped"
+)
+@click.option(
+    "--out",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="folder of packages to write <name>/<version> into; default $MARQUEE_HOME/packages",
+)
+@click.option("--name", default="item-encoder", show_default=True)
+@click.option("--version", default="1", show_default=True)
+@click.option("--dim", type=click.IntRange(2, 2048), default=256, show_default=True, help="of the vectors")
+@click.option(
+    "--lambda",
+    "regularisation",
+    callback=_auto,
+    default="auto",
+    show_default=True,
+    help="shrinks directions that few ratings speak for; auto chooses on validation",
+)
+@click.option(
+    "--neutral",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="what rated but not liked counts",
+)
+@click.option("--like-threshold", type=click.FloatRange(0.5, 5), default=4.0, show_default=True)
+@click.option(
+    "--half-count",
+    callback=_auto,
+    default="auto",
+    show_default=True,
+    help="ratings at which they weigh as much as content",
+)
+@click.option(
+    "--penalty", callback=_auto, default="auto", show_default=True, help="of the regression from content"
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(8, 512), default=64, show_default=True, help="of a film's text"
+)
+@click.option("--seed", default=0, show_default=True)
+@AS_JSON
+def space(
+    data: str,
+    target: Path | None,
+    name: str,
+    version: str,
+    dim: int,
+    regularisation: float,
+    neutral: float,
+    like_threshold: float,
+    half_count: float,
+    penalty: float,
+    max_tokens: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Train an item encoder and its space (DESIGN 10.6), and write its source package.
+
+    Ratings give films collaborative vectors; a regression from text, genres, year and people gives them
+    to films without ratings. What is auto is chosen on a tenth of the ratings, held back for that.
+    The same data, options and seed give the same package.
+    """
+    from model_store import PackageExistsError
+    from model_store.manifest import check_names
+    from trainer.space import SpaceOptions, train_space, write_package
+
+    root = target or load_settings().home.absolute() / "packages"
+    options = SpaceOptions(
+        dim=dim,
+        regularisation=regularisation,
+        neutral_weight=neutral,
+        like_threshold=like_threshold,
+        half_count=half_count,
+        penalty=penalty,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
+    started = time.monotonic()
+    with package_errors(), bars(as_json) as progress:
+        check_names(name, version)
+        if (root / name / version).exists():
+            # said before the work, not after it
+            raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+        package = write_package(train_space(data, name, version, options, progress.update), root)
+    seconds = time.monotonic() - started
+    manifest = package.manifest
+    if as_json:
+        print_json(
+            {
+                "package": manifest.reference,
+                "path": str(package.path),
+                "digest": manifest.digest,
+                "seconds": round(seconds, 3),
+                "parameters": manifest.parameters,
+                "metrics": manifest.metrics,
+            }
+        )
+        return
+    rows = [[name, value] for name, value in {**manifest.parameters, **manifest.metrics}.items()]
+    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
+    out().print(f"written to {package.path}; `marquee model build {package.path}` makes it ready to serve")

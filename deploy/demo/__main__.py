@@ -1,0 +1,90 @@
+"""``python -m deploy.demo``: all of Marquee on real parts, from nothing to figures (``make demo``).
+
+Exit code 0 only if everything that must hold does. ``DEMO_EXIT=1`` takes the stack down in the end,
+``DEMO_PORT_BASE`` is the first of its ports where the usual ones are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from deploy.cli.client import GatewayClient
+from deploy.demo import closing, loading, newfilm, people
+from deploy.demo.report import Report
+from deploy.demo.stage import Stage, marquee, until
+from streaming.exceptions import MarqueeError
+from streaming.settings import load_settings
+
+READY_TIMEOUT_S = 180.0
+
+SCENES = (
+    ("films and ratings through Kafka", loading.import_shipped),
+    ("what should a user see next, and why", people.known_user),
+    ("another taste", people.another_taste),
+    ("from a rating to another answer", people.probes),
+    ("a film that never existed", newfilm.new_film),
+    ("a cold user", people.cold_user),
+    ("profiles check", closing.check),
+)
+
+
+def play(console: Console, report: Report) -> bool:
+    """All scenes in order; whether everything holds."""
+    began = time.perf_counter()
+    report.add(started_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    settings = loading.start_stack(console)
+    space = loading.space_in_service(settings, console)
+    report.add(space=space.space, package=f"{space.package}@{space.version}", cpus=os.cpu_count())
+    with GatewayClient(settings) as gateway:
+        stage = Stage(settings, gateway, space, console, report)
+        with console.status("waiting for the gateway to know the space"):
+            until(lambda: serves(stage), READY_TIMEOUT_S, "the gateway serving the space", pause_s=0.2)
+        try:
+            for title, scene in SCENES:
+                stage.title(title)
+                scene(stage)
+        finally:
+            stage.forget()
+        report.add(seconds=round(time.perf_counter() - began, 1))
+        stage.title("figures")
+        closing.figures(stage)
+        stage.title("what to try next")
+        closing.what_next(stage)
+    return report.met
+
+
+def serves(stage: Stage) -> bool:
+    """Whether the gateway answers from the space, to anybody."""
+    return bool(stage.recommend("demo:nobody", k=1)["space"] == stage.space.space)
+
+
+def main() -> int:
+    """Play, write the report whatever happened, and say how it went."""
+    # gRPC tells people of every reconnection; errors reach us as exceptions
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    console, report = Console(), Report()
+    home = load_settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        met = play(console, report)
+    except MarqueeError as error:
+        console.print(f"[red]the demo stopped: {error}[/]", highlight=False)
+        met = False
+    except KeyboardInterrupt:
+        console.print("[yellow]stopped[/]")
+        met = False
+    path = report.write(home)
+    console.print(f"\nthe same figures: [bold]{path}[/]", highlight=False)
+    if os.environ.get("DEMO_EXIT") == "1":
+        marquee("stack", "down")
+    console.print("[green]everything holds[/]" if met else "[red]not everything holds[/]")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

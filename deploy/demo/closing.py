@@ -1,0 +1,77 @@
+"""The last scenes: everything recomputed, the table of figures, what to try next."""
+
+from __future__ import annotations
+
+from deploy.checks.items import ItemCheck
+from deploy.checks.users import UserCheck
+from deploy.cli.output import cell_text, table
+from deploy.cli.profiles import print_findings
+from deploy.demo.loading import items_indexed
+from deploy.demo.stage import Stage
+from streaming.control.reader import read_control
+from streaming.milvus.client import MilvusStore
+
+CHECK_WAIT_S = 30.0
+
+
+def check(stage: Stage) -> None:
+    """``profiles check`` and ``items check`` over every live space; their figures into the report."""
+    settings = stage.settings
+    spaces = list(read_control(settings).live.values())
+    with stage.console.status("recomputing") as status:
+        users = UserCheck(settings, spaces, CHECK_WAIT_S, status.update).run()
+        films = [ItemCheck(settings, space, CHECK_WAIT_S, status.update).run() for space in spaces]
+    rows = list(users.rows.values())
+    print_findings(users.log, rows)
+    store = MilvusStore(settings)
+    stage.report.add(
+        profiles_checked=sum(found.users for found in rows),
+        max_relative_error=max([found.max_relative_error for found in rows], default=None),
+        documents_differing=len(users.log.differing),
+        stale=sum(len(found.stale) for found in rows) + sum(len(found.differing) for found in films),
+        missing=sum(len(found.missing) for found in rows)
+        + sum(len(found.missing) + len(found.without_vector) for found in films),
+        orphans=sum(len(found.orphans) for found in rows)
+        + sum(len(found.orphans) + len(found.vector_without_item) for found in films),
+        items_indexed=items_indexed(stage, store),
+    )
+    store.close()
+
+
+def figures(stage: Stage) -> None:
+    """Rates and latencies, and what had to hold."""
+    value = stage.report.values.get
+    freshness, lookups = value("rating_to_recommendation_ms") or {}, value("lookup_ms") or {}
+    rows = [
+        ("ratings a second through Kafka and ledger", value("ledger_events_per_second")),
+        (
+            "films a second through the encoder",
+            value("items_per_second") or "too few were sent to say",
+        ),
+        ("rating to changed answer, ms p50 / p99", _pair(freshness)),
+        ("lookup over HTTP, ms p50 / p99", _pair(lookups)),
+        ("new film to findable, ms", value("item_to_recommendation_ms")),
+        ("largest relative error of a profile", value("max_relative_error")),
+    ]
+    stage.console.print(table("rates and latencies", ("what", "value"), rows, right=[1]))
+    conditions = [(c.name, cell_text(c.value), c.wanted, c.met) for c in stage.report.conditions()]
+    stage.console.print(table("what must hold", ("what", "value", "wanted", "holds"), conditions, right=[1]))
+
+
+def _pair(of: dict[str, float]) -> str:
+    return f"{of['p50']:.1f} / {of['p99']:.1f}" if of else "not measured"
+
+
+def what_next(stage: Stage) -> None:
+    """Where to go from here."""
+    stage.say(
+        f"the gateway answers at [bold]{stage.gateway.url}[/], its endpoints at {stage.gateway.url}/docs"
+    )
+    for line in (
+        "marquee recommend ml:1 --explain",
+        "marquee similar ml:296",
+        "marquee rate me ml:296 5 && marquee recommend me",
+        "marquee stack status",
+        "marquee stack down",
+    ):
+        stage.say(f"  {line}")
