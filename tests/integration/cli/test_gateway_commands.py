@@ -1,0 +1,80 @@
+"""The commands that go through the gateway, against a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from streaming.settings import Settings
+from tests.integration.conftest import Spawn
+from tests.integration.gateway.world import World, films
+from tests.support import settings_env
+from trainer.data import poster_frames
+
+
+@pytest.fixture
+def world(settings: Settings, milvus: object, spawn: Spawn) -> Iterator[World]:
+    """A gateway that serves one space of 60 films, and a user who likes two of them."""
+    made, catalogue = World(settings), films(60)
+    space = made.space()
+    made.put_films(space, catalogue)
+    made.put_user(space, "fan", catalogue[:2])
+    made.route(space)
+    made.start(spawn)
+    yield made
+    made.store.drop_space_collections(space)
+
+
+def run(settings: Settings, *words: str, as_json: bool = True) -> tuple[int, Any, str]:
+    """(exit code, JSON of stdout or its text, stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *words, *(["--json"] if as_json else [])],
+        env={**os.environ, **settings_env(settings)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer = json.loads(done.stdout) if as_json and done.stdout else done.stdout
+    return done.returncode, answer, done.stderr
+
+
+def test_lookups_ratings_and_films(world: World) -> None:
+    settings = world.settings
+    code, answer, _ = run(settings, "recommend", "fan", "-k", "3", "--explain")
+    assert (code, answer["source"], len(answer["items"])) == (0, "profile", 3)
+    for film in answer["items"]:
+        shares = sum(reason["share"] for reason in film["reasons"]) + (film.get("rest") or 0.0)
+        assert shares == pytest.approx(film["score"], rel=1e-4)
+    code, shown, _ = run(settings, "recommend", "fan", "--explain", as_json=False)
+    assert code == 0
+    assert "because of" in shown
+    code, answer, _ = run(settings, "similar", "t:1", "-k", "2")
+    assert (code, len(answer["items"])) == (0, 2)
+    seen = answer["items"][0]["item_id"]
+    assert run(settings, "rate", "fan", seen, "5")[0] == 0
+    assert run(settings, "rate", "fan", seen, "--take-back")[0] == 0
+    poster = str(poster_frames()[0])
+    assert run(settings, "item", "put", "new:1", "--title", "New", "--poster", poster)[0] == 0
+    code, film, _ = run(settings, "item", "show", "new:1")
+    assert (code, film["title"], len(film["poster_sha256"])) == (0, "New", 64)
+    assert run(settings, "item", "remove", "new:1")[0] == 0
+    assert run(settings, "item", "show", "new:1")[0] == 5
+
+
+def test_what_goes_wrong_has_its_exit_code_and_a_sentence(world: World) -> None:
+    code, _, error = run(world.settings, "recommend", "fan", "--genre", "Nonsense")
+    assert (code, "unknown genre" in error) == (2, True)
+    gateway = world.settings.gateway.model_copy(update={"api_key": SecretStr("wrong")})
+    code, _, error = run(world.settings.model_copy(update={"gateway": gateway}), "recommend", "fan")
+    assert (code, "API key" in error) == (2, True)
+    assert run(world.settings, "similar", "t:none")[0] == 5
+    gateway = world.settings.gateway.model_copy(update={"url": "http://127.0.0.1:1"})
+    code, _, error = run(world.settings.model_copy(update={"gateway": gateway}), "recommend", "fan")
+    assert (code, "marquee stack up" in error) == (3, True)

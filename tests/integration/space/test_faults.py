@@ -1,0 +1,111 @@
+"""Rows become exact again by themselves after Milvus, or a worker, goes away (rules 2, 6 and 9)."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import time
+
+import pytest
+
+from deploy.stack.milvus import MilvusServer
+from streaming.settings import Settings, SpaceSettings
+from tests.integration.conftest import Spawn
+from tests.integration.space.world import START_S, World
+from tests.support import until
+
+PASS_S = 6.0
+
+
+@pytest.fixture
+def world(ensured: Settings, milvus: MilvusServer, rng: random.Random) -> World:
+    """A space with users and items; the reconciler's pass is short."""
+    quick = ensured.model_copy(update={"space": SpaceSettings(reconcile_interval_s=PASS_S)})  # type: ignore[call-arg]
+    world = World(quick, rng)
+    world.change_something(300)
+    return world
+
+
+def test_milvus_away_for_ten_seconds_costs_nothing(world: World, milvus: MilvusServer, spawn: Spawn) -> None:
+    worker = spawn("space", world.id, world.settings)
+    world.becomes_exact(START_S)
+    milvus.stop()
+    world.change_something(150)
+    time.sleep(10)
+    assert worker.running
+    assert "do not" not in worker.text()
+    milvus.start()
+    milvus.wait_healthy()
+    world.becomes_exact(15)
+
+
+def test_wiped_milvus_is_filled_again(world: World, milvus: MilvusServer, spawn: Spawn) -> None:
+    spawn("space", world.id, world.settings)
+    world.becomes_exact(START_S)
+    milvus.kill9()
+    shutil.rmtree(milvus.data)
+    milvus.start()
+    milvus.wait_healthy()
+    client = world.client()
+    assert world.space.users_collection not in client.list_collections() or world.problems()
+    client.close()
+    world.becomes_exact(2 * PASS_S + 10)
+
+
+def test_rows_changed_behind_our_back_are_mended_within_a_pass(world: World, spawn: Spawn) -> None:
+    spawn("space", world.id, world.settings)
+    world.becomes_exact(START_S)
+    client = world.client()
+    users, items = sorted(world.users)[:6], sorted(world.vectors)[:4]
+    quoted = ", ".join(f'"{u}"' for u in users[:3])
+    client.delete(world.space.users_collection, filter=f"user_id in [{quoted}]")
+    row = client.query(world.space.users_collection, filter=f'user_id == "{users[3]}"', output_fields=["*"])[
+        0
+    ]
+    client.upsert(world.space.users_collection, [row | {"vector": [9.0] * 16, "digest": 1}])
+    client.upsert(world.space.users_collection, [row | {"user_id": "nobody"}])
+    film = client.query(world.space.items_collection, filter=f'item_id == "{items[0]}"', output_fields=["*"])[
+        0
+    ]
+    client.upsert(world.space.items_collection, [film | {"vector": [9.0] * 16, "digest": 1}])
+    client.upsert(world.space.items_collection, [film | {"item_id": "m:none"}])
+    client.delete(world.space.items_collection, filter=f'item_id in ["{items[1]}"]')
+    client.close()
+    assert world.problems()
+    world.becomes_exact(PASS_S + 5)
+
+
+def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(
+    world: World, spawn: Spawn
+) -> None:
+    first = spawn("space", world.id, world.settings, instance="0")
+    world.becomes_exact(START_S)
+    second = spawn("space", world.id, world.settings, instance="1")
+    until(lambda: "documents loaded" in second.text(), 20, what="the second worker owns partitions")
+    world.change_something(150)
+    world.becomes_exact(15)
+    began = time.monotonic()
+    assert first.terminate(5.0) == 0
+    world.change_something(150)
+    world.becomes_exact(15)
+    assert time.monotonic() - began < 20
+    second.kill9()
+    first.restart()
+    world.change_something(50)
+    world.becomes_exact(25)
+
+
+def test_a_stopped_worker_that_comes_back_late_leaves_no_stale_row(world: World, spawn: Spawn) -> None:
+    first = spawn("space", world.id, world.settings, instance="0")
+    world.becomes_exact(START_S)
+    first.send(signal.SIGSTOP)
+    world.change_something(50)
+    second = spawn("space", world.id, world.settings, instance="1")
+    until(lambda: "documents loaded" in second.text(), 30, what="the second worker took over")
+    world.change_something(100)
+    world.becomes_exact(15)
+    first.send(signal.SIGCONT)
+    world.change_something(100)
+    world.becomes_exact(2 * PASS_S + 10)
+    until(lambda: "last poll is too old" in first.text() or "documents loaded" in first.text(), 10)

@@ -1,0 +1,59 @@
+"""``marquee config show``: values, origins, no secrets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deploy.cli.main import root
+from deploy.stack.layout import layout_of, load_secrets, stack_settings, write_private
+
+SECRET = "hunter2hunter2"
+
+
+def rows(*, env: dict[str, str]) -> dict[str, dict[str, str]]:
+    result = CliRunner().invoke(root, ["config", "show", "--json"], env=env)
+    assert result.exit_code == 0, result.output
+    return {row["setting"]: row for row in json.loads(result.output)}
+
+
+def test_each_value_names_its_origin(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    write_private(layout.settings_file, stack_settings(layout, load_secrets(layout)[0], "marquee"))
+    shown = rows(
+        env={"MARQUEE_HOME": str(tmp_path), "MARQUEE_MILVUS__EF": "200", "MARQUEE_KAFKA__LINGER_MS": "7"}
+    )
+    assert (shown["milvus.ef"]["value"], shown["milvus.ef"]["origin"]) == ("200", "environment")
+    assert shown["milvus.uri"]["origin"] == "stack file"
+    assert shown["ledger.batch"]["origin"] == "default"
+    assert shown["kafka.linger.ms"] == {
+        "setting": "kafka.linger.ms",
+        "value": "7",
+        "origin": "environment",
+        "variable": "MARQUEE_KAFKA__LINGER_MS",
+    }
+    assert shown["kafka.bootstrap.servers"]["origin"] == "stack file"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MARQUEE_KAFKA__SASL_PASSWORD",
+        "MARQUEE_KAFKA__SSL_KEY_PASSWORD",
+        "MARQUEE_KAFKA__SSL_KEY_PEM",
+        "MARQUEE_KAFKA__SASL_OAUTHBEARER_CLIENT_SECRET",
+        "MARQUEE_MILVUS__TOKEN",
+        "MARQUEE_GATEWAY__API_KEY",
+        "MARQUEE_ERASURE__KEY",
+        "MARQUEE_INTERNAL__TOKEN",
+    ],
+)
+def test_secrets_are_never_shown(variable: str, tmp_path: Path) -> None:
+    for arguments in (["config", "show"], ["config", "show", "--json"]):
+        result = CliRunner().invoke(root, arguments, env={"MARQUEE_HOME": str(tmp_path), variable: SECRET})
+        assert result.exit_code == 0
+        assert SECRET not in result.output
+        assert "****" in result.output

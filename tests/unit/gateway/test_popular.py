@@ -1,0 +1,77 @@
+"""Sums over partitions, decay, and changes that replace what was counted before."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.documents import bucket_of, popular_key
+from streaming.gateway.popular import PopularCounts, decayed
+
+ITEMS = [f"i{n}" for n in range(6)]
+LIKES = st.dictionaries(
+    st.sampled_from(ITEMS),
+    st.dictionaries(st.integers(2_000, 2_600), st.integers(1, 9), min_size=1, max_size=3),
+    max_size=4,
+)
+RECORDS = st.lists(st.tuples(st.integers(0, 3), LIKES), max_size=12)
+
+
+def _put(
+    popular: PopularCounts, partition: int, likes: dict[str, dict[int, int]], threshold: float = 4.0
+) -> None:
+    """Every bucket of a partition, as a ledger publishes it in the end."""
+    for bucket in {bucket_of(item) for item in ITEMS}:
+        counts = {i: sorted(w.items()) for i, w in likes.items() if bucket_of(i) == bucket}
+        popular.put(popular_key(threshold, partition, bucket), counts)
+
+
+def test_a_like_is_halved_every_half_life() -> None:
+    assert decayed({100: 8}, 100, 90) == 8
+    assert decayed({100: 8}, 190, 630) == pytest.approx(4)
+    assert decayed({100: 8, 190: 1}, 190, 630) == pytest.approx(5)
+
+
+@given(records=RECORDS)
+def test_only_the_newest_record_of_a_bucket_counts(
+    records: list[tuple[int, dict[str, dict[int, int]]]],
+) -> None:
+    popular, newest = PopularCounts(90.0), {}
+    for partition, likes in records:
+        _put(popular, partition, likes)
+        newest[partition] = likes
+    sums: dict[str, dict[int, int]] = {}
+    for likes in newest.values():
+        for item, weeks in likes.items():
+            for week, count in weeks.items():
+                total = sums.setdefault(item, {})
+                total[week] = total.get(week, 0) + count
+    last = max((week for weeks in sums.values() for week in weeks), default=0)
+    want = {
+        item: sum(n * 0.5 ** ((last - week) * 7 / 90) for week, n in weeks.items())
+        for item, weeks in sums.items()
+    }
+    assert dict(popular.ranked(4.0)) == pytest.approx(want)
+    ranked = popular.ranked(4.0)
+    assert ranked == sorted(ranked, key=lambda entry: (-entry[1], entry[0]))
+    for item in ITEMS:
+        assert popular.likes(4.0, item) == sum(sums.get(item, {}).values())
+
+
+@given(likes=LIKES, years=st.integers(0, 30))
+def test_an_old_history_is_ordered_as_a_new_one(likes: dict[str, dict[int, int]], years: int) -> None:
+    now, then = PopularCounts(90.0), PopularCounts(90.0)
+    _put(now, 0, likes)
+    _put(then, 0, {i: {w - 52 * years: n for w, n in weeks.items()} for i, weeks in likes.items()})
+    assert now.ranked(4.0) == then.ranked(4.0)
+
+
+def test_thresholds_are_kept_apart() -> None:
+    popular = PopularCounts(90.0)
+    _put(popular, 0, {"i1": {2_000: 3}}, threshold=4.0)
+    _put(popular, 0, {"i2": {2_000: 3}}, threshold=3.5)
+    assert [item for item, _ in popular.ranked(3.5)] == ["i2"]
+    assert popular.ranked(5.0) == []
+    popular.clear()
+    assert popular.ranked(4.0) == []
