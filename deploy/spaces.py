@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from deploy.packages import package_errors, package_sources
 from model_store import build
-from streaming.control.documents import MEAN, Change, Policy, RouteDocument, SpaceDocument, moved
+from streaming.control.documents import MEAN, Change, Move, Policy, RouteDocument, SpaceDocument, moved
 from streaming.control.state import ControlState
 from streaming.control.writer import change_control
 from streaming.encoder.management import register_version
@@ -67,7 +67,7 @@ def start_space(
             id_namespace=manifest.id_namespace,
             policy=policy,
             state="champion" if promote else "backfilling",
-            history=(("created", change.at_ms),),
+            history=(Move("created", change.at_ms, change.revision, operator, reason),),
             change=change,
         )
         MilvusStore(settings).create_space_collections(space)

@@ -13,10 +13,9 @@ SPACE_PREFIX = "space/"
 State = Literal[
     "created", "backfilling", "ready", "shadow", "canary", "champion", "standby", "retired", "aborted"
 ]
-LIVE_STATES: frozenset[State] = frozenset(
-    ("created", "backfilling", "ready", "shadow", "canary", "champion", "standby")
-)
-"""States in which a space has a topic, collections and a worker, and is written."""
+LIVE_STATES: frozenset[State] = frozenset(("backfilling", "ready", "shadow", "canary", "champion", "standby"))
+"""States in which a space has a topic, collections and a worker, and is written. A ``created`` one has
+none of them yet, a ``retired`` or ``aborted`` one is losing them."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +47,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
+class Move(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a space's history: what it became, when (ms since 1970), by whom and why."""
+
+    state: State
+    at_ms: int
+    revision: int = 0
+    operator: str = ""
+    reason: str = ""
+    percent: float | None = None
+    """Share of the users, for a canary."""
+
+
 class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One vector space: a package version and a profile policy. ``space`` is never used twice."""
 
@@ -61,8 +72,10 @@ class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
     state: State = "created"
     generation: int = 1
     """Of the user collection; raised when erasures ask for a rebuild (rule 7)."""
-    history: tuple[tuple[State, int], ...] = ()
-    """(state, ms since 1970) of every move so far."""
+    history: tuple[Move, ...] = ()
+    """Every move so far, oldest first."""
+    dropped: bool = False
+    """Of a retired or aborted space: whether its topic, collections, group and model version are gone."""
     change: Change
 
     @property
@@ -128,7 +141,7 @@ def decode_control(key: str, value: bytes) -> SpaceDocument | RouteDocument:
     raise ValueError(f"no such control document: {key!r}")
 
 
-def moved(space: SpaceDocument, state: State, change: Change) -> SpaceDocument:
+def moved(space: SpaceDocument, state: State, change: Change, percent: float | None = None) -> SpaceDocument:
     """``space`` in its next state, the move noted in its history."""
-    history = (*space.history, (state, change.at_ms))
-    return msgspec.structs.replace(space, state=state, history=history, change=change)
+    move = Move(state, change.at_ms, change.revision, change.operator, change.reason, percent)
+    return msgspec.structs.replace(space, state=state, history=(*space.history, move), change=change)

@@ -7,6 +7,7 @@ reading again for this writer's own revision and nonce.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -33,6 +34,10 @@ Document = SpaceDocument | RouteDocument
 Mutation = Callable[[ControlState, Change], Sequence[Document]]
 OPEN_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 15.0
+_quiet = logging.getLogger("marquee.control.librdkafka")
+"""To be fenced is an answer here, which librdkafka prints as a fatal error; callers get an exception."""
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
 FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
 
 
@@ -54,7 +59,8 @@ def change_control(
         UnavailableError: Kafka does not answer; nothing was written.
     """
     names = TopicNames(settings.namespace)
-    producer = Producer(transactional_options(settings, f"{settings.namespace}.control", "marquee-control"))
+    options = transactional_options(settings, f"{settings.namespace}.control", "marquee-control")
+    producer = Producer(options, logger=_quiet)
     try:
         producer.init_transactions(OPEN_TIMEOUT_S)
         state = read_control(settings)

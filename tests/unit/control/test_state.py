@@ -8,6 +8,7 @@ import pytest
 from streaming.control.documents import (
     Canary,
     Change,
+    Move,
     RouteDocument,
     SpaceDocument,
     encode_control,
@@ -57,7 +58,18 @@ def test_a_record_without_value_forgets() -> None:
 def test_moves_are_remembered() -> None:
     document = moved(moved(space("a", 1), "champion", change(2)), "standby", change(5))
     assert document.state == "standby"
-    assert document.history == (("champion", 2), ("standby", 5))
+    assert document.history == (
+        Move("champion", 2, 2, "ann", "test"),
+        Move("standby", 5, 5, "ann", "test"),
+    )
+
+
+def test_a_history_without_names_is_read_too() -> None:
+    document = moved(space("a", 1), "champion", change(2))
+    plain = msgspec.json.decode(encode_control(document))
+    plain["history"] = [["champion", 2]]
+    state = ControlState().with_record(space_key("a"), msgspec.json.encode(plain))
+    assert state.spaces["a"].history == (Move("champion", 2),)
 
 
 @pytest.mark.parametrize(
