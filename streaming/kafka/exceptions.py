@@ -17,5 +17,9 @@ class KafkaUnavailableError(UnavailableError):
     """Kafka did not answer in time; trying again may help."""
 
 
+class CallHangsError(KafkaUnavailableError):
+    """A call into the client library did not keep its own timeout; its client is not to be used again."""
+
+
 class OutOfRangeError(MarqueeError):
     """The committed offset is not in the log: records were lost or the topic is another."""

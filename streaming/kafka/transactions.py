@@ -5,15 +5,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from streaming.kafka.bounded import BoundedCalls
 from streaming.kafka.config import transactional_options
-from streaming.kafka.exceptions import FencedError, KafkaUnavailableError, TransactionAbortedError
+from streaming.kafka.exceptions import (
+    CallHangsError,
+    FencedError,
+    KafkaUnavailableError,
+    TransactionAbortedError,
+)
 from streaming.settings import Settings
 
 ATTEMPT_S = 10.0
+HANGS_S = ATTEMPT_S + 2.0
+"""A call that has not returned by then never will; its producer is replaced."""
 GIVE_UP_S = 60.0
 """How long a step of a transaction is retried; by then its timeout has ended it at the broker."""
 ABORT_S = 15.0
@@ -37,6 +46,7 @@ class TransactionalProducer:
     ) -> None:
         self._options = transactional_options(settings, transactional_id, client_id)
         self._producer = Producer(self._options)
+        self._calls = BoundedCalls(f"transactions-{transactional_id}")
         self._stopping = stopping
         self.open = False
 
@@ -50,7 +60,9 @@ class TransactionalProducer:
         pause = 0.1
         while True:
             try:
-                self._producer.init_transactions(ATTEMPT_S)
+                self._calls.run(partial(self._producer.init_transactions, ATTEMPT_S), HANGS_S)
+            except CallHangsError:
+                self._producer = Producer(self._options)
             except KafkaException as error:
                 reason = error.args[0]
                 if reason.fatal() or not (reason.retriable() or _away(reason)):
@@ -99,8 +111,9 @@ class TransactionalProducer:
             FencedError: as the class says; whether it was committed is not known.
         """
         if offsets:
-            self._step(lambda: self._producer.send_offsets_to_transaction(list(offsets), metadata, ATTEMPT_S))
-        self._step(lambda: self._producer.commit_transaction(ATTEMPT_S))
+            send = self._producer.send_offsets_to_transaction
+            self._step(partial(send, list(offsets), metadata, ATTEMPT_S))
+        self._step(partial(self._producer.commit_transaction, ATTEMPT_S))
         self.open = False
         self._producer.poll(0)
 
@@ -117,15 +130,17 @@ class TransactionalProducer:
         pause, until = 0.1, time.monotonic() + ABORT_S
         while True:
             try:
-                self._producer.abort_transaction(ATTEMPT_S)
+                self._calls.run(partial(self._producer.abort_transaction, ATTEMPT_S), HANGS_S)
+            except CallHangsError:
+                self._replace()
+                return
             except KafkaException as error:
                 reason = error.args[0]
                 if reason.fatal() or not reason.retriable() or self._stopping():
                     raise FencedError(f"a transaction could not be aborted: {reason.str()}") from None
                 if time.monotonic() > until:
                     # a broker that was killed may leave a producer whose aborts time out for good
-                    self._producer = Producer(self._options)
-                    self.start()
+                    self._replace()
                     return
                 time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
                 pause = min(2 * pause, 5.0)
@@ -137,13 +152,22 @@ class TransactionalProducer:
         until = time.monotonic() + GIVE_UP_S
         while True:
             try:
-                call()
+                self._calls.run(call, HANGS_S)
+            except CallHangsError as error:
+                self.open = False
+                self._replace()
+                raise TransactionAbortedError(str(error)) from None
             except KafkaException as error:
                 if not error.args[0].retriable() or time.monotonic() > until:
                     self._fail(error)
                 time.sleep(0.05)
             else:
                 return
+
+    def _replace(self) -> None:
+        """A new producer under the same id: by starting, it ends what the former one left open."""
+        self._producer = Producer(self._options)
+        self.start()
 
     def _fail(self, error: KafkaException) -> None:
         reason = error.args[0]

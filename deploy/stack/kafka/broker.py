@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.stack.exceptions import StartError, UnhealthyError
+from deploy.stack.kafka.fencing import FencingController, stopped_cleanly
 from deploy.stack.kafka.jars import java, kafka_jars
 from deploy.stack.kafka.security import Secured
 from deploy.stack.ports import LOOPBACK
@@ -26,6 +27,7 @@ JVM = (
     "-Dorg.apache.logging.log4j.level=WARN",
 )
 HEALTH_TIMEOUT_S = 3.0
+FENCING_STOP_S = 0.5
 
 OPTIONS: Mapping[str, str] = {
     "auto.create.topics.enable": "false",
@@ -130,11 +132,13 @@ class KafkaBroker(ManagedProcess):
         return self.directory / "server.properties"
 
     def prepare(self) -> None:
-        """Write the properties, and format the log directory once."""
+        """Write the properties, and format the log directory once; after a kill, end the former session."""
         self._properties_path.touch(mode=0o600)
         lines = "".join(f"{name}={value}\n" for name, value in self.properties().items())
         self._properties_path.write_text(lines)
         if (self.data / "meta.properties").exists():
+            if len(self.voters) == 1 and not stopped_cleanly(self.data):
+                self._end_former_session()
             return
         shutil.rmtree(self.data, ignore_errors=True)  # a format that was killed half-way
         cluster = self._cluster_id or new_cluster_id()
@@ -147,6 +151,21 @@ class KafkaBroker(ManagedProcess):
         )
         if run.returncode:
             raise StartError(f"Kafka's log directory could not be formatted:\n{run.stdout}{run.stderr}")
+
+    def _end_former_session(self) -> None:
+        controller = FencingController(
+            f"{self.name}-fencing",
+            self.directory,
+            self.properties(),
+            f"{LOOPBACK}:{self.controller_port}",
+            self.stack_id,
+        )
+        controller.start()
+        try:
+            controller.wait_healthy()
+        finally:
+            # what it wrote is in the log; an orderly end would wait for a broker that is not there
+            controller.stop(FENCING_STOP_S)
 
     def command(self) -> Sequence[str]:
         """One JVM."""
@@ -222,4 +241,8 @@ class KafkaCluster:
 
 def new_cluster_id() -> str:
     """A random id in Kafka's own form: 22 characters of base64url."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # one in 64 begins with a hyphen, which the storage tool takes for an option
+        if not made.startswith("-"):
+            return made
