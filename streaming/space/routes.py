@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from streaming.internal import Reply, Routes
+from streaming.observability.metrics import render
 from streaming.partition import partition_of
 from streaming.settings import Settings
 from streaming.space.indexer import Indexer
@@ -27,7 +28,7 @@ class ReconcileRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Endpoint:
-    """``GET /status``, ``GET /passes``, ``POST /reconcile``."""
+    """``GET /status``, ``GET /passes``, ``GET /metrics``, ``POST /reconcile``."""
 
     def __init__(self, settings: Settings, state: SpaceState, reconciler: Reconciler, instance: str) -> None:
         self._state, self._reconciler, self._instance = state, reconciler, instance
@@ -45,6 +46,7 @@ class Endpoint:
         return {
             ("GET", "/status"): lambda _tail, _query, _body: (200, self.status()),
             ("GET", "/passes"): lambda _tail, _query, _body: (200, self.passes()),
+            ("GET", "/metrics"): lambda _tail, _query, _body: (200, render()),
             ("POST", "/reconcile"): lambda _tail, _query, body: self.reconcile(body),
         }
 
