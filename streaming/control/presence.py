@@ -13,12 +13,14 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from streaming.documents import HEARTBEAT_KEY
 from streaming.kafka.config import producer_options
-from streaming.kafka.loader import BEGINNING, read_to_end
+from streaming.kafka.loader import BEGINNING, Loader, read_to_end
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.topics import TopicNames
 
 HEARTBEAT_S = 2.0
+CHECK_S = 0.05
+"""How often a process looks whether its revision has moved: whoever waits for it hears of it at once."""
 STALE_S = 10.0
 
 log = get_logger(__name__)
@@ -51,13 +53,13 @@ decode_heartbeat = msgspec.json.Decoder(Heartbeat).decode
 
 
 class Presence:
-    """Reports this process every two seconds from a thread of its own, until :meth:`stop`.
+    """Reports this process every two seconds, and whenever its revision moves, until :meth:`stop`.
 
     Args:
         role: ``ledger``, ``gateway`` or ``space:<id>``.
         instance: name of the instance.
         address: ``host:port`` of the internal endpoint, or empty.
-        revision: asked at every heartbeat.
+        revision: asked twenty times a second.
     """
 
     def __init__(
@@ -69,21 +71,15 @@ class Presence:
         self._role, self._instance, self._address = role, instance, address
         self._host, self._started_ms = socket.gethostname(), int(time.time() * 1000)
         self._stopped = threading.Event()
-        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     def start(self) -> None:
         """Begin; the first heartbeat goes out at once."""
         self._thread.start()
 
-    def changed(self) -> None:
-        """Report now rather than at the next beat: the revision has moved."""
-        self._wake.set()
-
     def stop(self) -> None:
         """Take the process off the list and end the thread; waits half a second at most."""
         self._stopped.set()
-        self._wake.set()
         self._thread.join(0.2)
         self._send(None)
         self._producer.flush(0.3)
@@ -102,11 +98,14 @@ class Presence:
         )
 
     def _run(self) -> None:
+        sent, due = -1, 0.0
         while not self._stopped.is_set():
-            self._send(encode_heartbeat(self.heartbeat()))
+            revision, now = self._revision(), time.monotonic()
+            if revision != sent or now >= due:
+                self._send(encode_heartbeat(self.heartbeat()))
+                sent, due = revision, now + HEARTBEAT_S
             self._producer.poll(0)
-            self._wake.wait(HEARTBEAT_S)
-            self._wake.clear()
+            self._stopped.wait(CHECK_S)
 
     def _send(self, value: bytes | None) -> None:
         try:
@@ -114,6 +113,40 @@ class Presence:
         except (BufferError, KafkaException) as error:
             # a missed beat is shown as stale by whoever looks; the next one is two seconds away
             log.warning("heartbeat not sent", error=str(error))
+
+
+class PresenceWatch:
+    """Heartbeats as they come; for one thread. Reads from the beginning, so call :meth:`look` in a loop."""
+
+    def __init__(self, settings: Settings, client_id: str = "marquee-presence-watch") -> None:
+        self.beats: dict[str, Heartbeat] = {}
+        """The last of every process that did not take itself off, by key; stale ones included."""
+        self._loader = Loader(settings, client_id)
+        self._loader.add((TopicNames(settings.namespace).presence, 0), BEGINNING)
+
+    def look(self, wait_s: float = 0.05) -> dict[str, Heartbeat]:
+        """Take what has come, waiting at most ``wait_s`` for it; returns :attr:`beats`.
+
+        Raises:
+            KafkaException: if the topic is gone.
+        """
+        for message in self._loader.poll(timeout_s=wait_s):
+            _fold(self.beats, message)
+        return self.beats
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._loader.close()
+
+
+def _fold(found: dict[str, Heartbeat], message: Message) -> None:
+    key, value = message.key(), message.value()
+    if key is None or key == HEARTBEAT_KEY:
+        return
+    if value is None:
+        found.pop(key.decode(), None)
+    else:
+        found[key.decode()] = decode_heartbeat(value)
 
 
 def read_presence(settings: Settings) -> dict[str, Heartbeat]:
@@ -124,16 +157,8 @@ def read_presence(settings: Settings) -> dict[str, Heartbeat]:
     """
     found: dict[str, Heartbeat] = {}
 
-    def take(message: Message) -> None:
-        key = message.key()
-        if key is None or key == HEARTBEAT_KEY:
-            return
-        value = message.value()
-        if value is None:
-            found.pop(key.decode(), None)
-        else:
-            found[key.decode()] = decode_heartbeat(value)
-
     place = (TopicNames(settings.namespace).presence, 0)
-    read_to_end(settings, {place: BEGINNING}, take, "marquee-presence-reader")
+    read_to_end(
+        settings, {place: BEGINNING}, lambda message: _fold(found, message), "marquee-presence-reader"
+    )
     return found

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from streaming.exceptions import MarqueeError
 from streaming.gateway import openapi
 from streaming.gateway.door import Door
+from streaming.gateway.front import Front
 from streaming.gateway.intake import Intake, PartlyAcknowledgedError
-from streaming.gateway.lookup import Lookup
 from streaming.gateway.problems import RETRY_S, problem, problem_of, response
 from streaming.gateway.routes import health, items, posters, ratings, recommendations, users
 from streaming.gateway.routes.common import Desk
@@ -42,8 +42,8 @@ def create_app(state: GatewayState) -> ASGIApp:
     )
     for noun in (recommendations, users, ratings, items, posters, health):
         app.include_router(noun.router)
-    lookup = Lookup(state)
-    app.state.desk = Desk(state, lookup, Intake(state), Users(state, lookup))
+    front = Front(state)
+    app.state.desk = Desk(state, front, Intake(state), Users(state, front))
     described = app.openapi
     app.openapi = lambda: openapi.completed(described())  # type: ignore[method-assign]
     return Door(app, state.settings)

@@ -1,4 +1,4 @@
-"""Lookups: route, user row, search, drop what was seen, diversify, reasons (DESIGN section 8)."""
+"""Lookups in one space: user row, search, drop what was seen, diversify, reasons (DESIGN section 8)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.control.documents import SpaceDocument
-from streaming.control.state import ControlState
 from streaming.gateway.answers import Reason, Recommendations, Recommended, Similar, Source
 from streaming.gateway.catalogue import EVERYTHING, Catalogue, Film, ItemFilter, Vectors
 from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
 from streaming.gateway.query import Query
 from streaming.gateway.ranking import explain, mmr
-from streaming.gateway.routing import space_for
 from streaming.gateway.state import GatewayState
 from streaming.milvus.filters import item_filter
 from streaming.milvus.limits import MAX_RESULT
@@ -55,13 +53,12 @@ class Lookup:
         self._state = state
         self._settings = state.settings.gateway
 
-    def recommend(self, user_id: str, query: Query) -> Recommendations:
-        """What this user should see next: ``query.k`` films whenever so many exist.
+    def recommend(self, space: SpaceDocument, user_id: str, query: Query) -> Recommendations:
+        """What ``space`` says this user should see next: ``query.k`` films whenever so many exist.
 
         Raises:
             BadRequestError: if no film of the space has the genre asked for.
         """
-        space = self.space_of(user_id)
         catalogue = self._catalogue(space)
         self._check_genre(catalogue, query.wanted)
         row = self._state.store.get_user(space.users_collection, user_id)
@@ -84,36 +81,18 @@ class Lookup:
             items=tuple(item for item in items if item_hash(item.item_id) not in rated.hashes),
         )
 
-    def similar(self, item_id: str, k: int) -> Similar:
+    def similar(self, space: SpaceDocument, item_id: str, k: int) -> Similar:
         """The ``k`` films of largest inner product with this one, itself left out.
 
         Raises:
-            UnknownItemError: if the champion's space has no vector for it.
+            UnknownItemError: if the space has no vector for it.
         """
-        space = self.champion()
         catalogue = self._catalogue(space)
         vector = self._vectors(space, catalogue, [item_id]).get(item_id)
         if vector is None:
             raise UnknownItemError(f"no film {item_id!r} has a vector in {space.space}")
         scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
         return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))
-
-    def champion(self) -> SpaceDocument:
-        """The champion's space. Raises NotReadyError where nothing is routed yet."""
-        control = self._state.route_state()
-        return self._space(control, control.route.champion if control.route else None)
-
-    def space_of(self, user_id: str) -> SpaceDocument:
-        """The space that answers this user. Raises NotReadyError where nothing is routed yet."""
-        # one snapshot of control for the whole answer: it never mixes spaces
-        control = self._state.route_state()
-        return self._space(control, space_for(control.route, user_id) if control.route else None)
-
-    def _space(self, control: ControlState, space: str | None) -> SpaceDocument:
-        document = control.spaces.get(space) if space is not None else None
-        if document is None:
-            raise NotReadyError("no model is in service yet")
-        return document
 
     def _catalogue(self, space: SpaceDocument) -> Catalogue:
         view = self._state.view(space.space)

@@ -18,6 +18,7 @@ from streaming.control.state import ControlState
 from streaming.documents import decode_counts, decode_vector
 from streaming.documents.vector import VectorDocument
 from streaming.gateway.acknowledged import AcknowledgedMemory
+from streaming.gateway.adoption import Adoption
 from streaming.gateway.catalogue import Catalogue, MatrixBudget
 from streaming.gateway.follow import TopicFollower
 from streaming.gateway.items import ItemIndex, ItemReader
@@ -73,8 +74,8 @@ class GatewayState:
         self._budget = MatrixBudget(settings.gateway.matrix_mb)
         self._views: dict[str, SpaceView] = {}
         self._views_lock = threading.Lock()
-        self._adopted = ControlState()
         self.control = ControlReader(settings, self._on_control)
+        self.adoption = Adoption(lambda: self.control.state, self._loaded)
         topics = settings.topics
         self.popular_follower = TopicFollower(
             settings, self.names.popular, topics.ratings_partitions, self._take_popular, self.popular.clear
@@ -120,22 +121,9 @@ class GatewayState:
 
     @property
     def revision(self) -> int:
-        """Of the control documents that lookups go by."""
-        return self.route_state().revision
-
-    def route_state(self) -> ControlState:
-        """The control documents that lookups go by: one immutable snapshot for a whole answer.
-
-        A change is adopted once the films of every space it routes to have been read: until then those
-        who are answered now go on to be answered as before. Where that is no longer possible, or nothing
-        was routed before, it is adopted at once.
-        """
-        newest, current = self.control.state, self._adopted
-        if newest is not current:
-            possible = current.routed and all(space in newest.live for space in current.routed)
-            if not possible or all(self._loaded(space) for space in newest.routed):
-                self._adopted = current = newest
-        return current
+        """Of the oldest control state that a lookup goes by; asked for all the time (presence)."""
+        self._let_go()
+        return self.adoption.oldest
 
     def _loaded(self, space: str) -> bool:
         view = self._views.get(space)
@@ -146,15 +134,21 @@ class GatewayState:
         return None if owner is None else owner.address
 
     def _on_control(self, state: ControlState) -> None:
-        """Follow each live space and no other, so that promotion and rollback find their films loaded."""
-        live = state.live
+        """Follow each live space, so that promotion and rollback find their films loaded."""
         with self._views_lock:
-            for space, document in live.items():
+            for space, document in state.live.items():
                 if space not in self._views:
                     self._views = {**self._views, space: self._follow(document)}
-            gone = {space: view for space, view in self._views.items() if space not in live}
-            self._views = {space: view for space, view in self._views.items() if space in live}
-        for view in gone.values():
+
+    def _let_go(self) -> None:
+        """Stop following spaces that are live no more, once no answer needs them."""
+        if self._views.keys() <= self.control.state.live.keys():
+            return
+        with self._views_lock:
+            kept = self.control.state.live.keys() | self.adoption.needed()
+            gone = [view for space, view in self._views.items() if space not in kept]
+            self._views = {space: view for space, view in self._views.items() if space in kept}
+        for view in gone:
             view.follower.stop()
             view.catalogue.close()
 

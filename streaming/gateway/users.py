@@ -12,7 +12,7 @@ import numpy as np
 from streaming.documents import Ratings
 from streaming.exceptions import UnavailableError
 from streaming.gateway.exceptions import UnknownUserError
-from streaming.gateway.lookup import Lookup
+from streaming.gateway.front import Front
 from streaming.gateway.parse import encode_cursor
 from streaming.gateway.state import GatewayState
 from streaming.milvus.exceptions import CollectionMissingError
@@ -67,9 +67,9 @@ class _Document(msgspec.Struct, frozen=True):
 class Users:
     """Answers what is known of a user; blocks, threads may share it."""
 
-    def __init__(self, state: GatewayState, lookup: Lookup) -> None:
+    def __init__(self, state: GatewayState, front: Front) -> None:
         self._state = state
-        self._lookup = lookup
+        self._front = front
 
     def get(self, user_id: str, limit: int | None, after: tuple[int, str] | None) -> User:
         """The user, with at most ``limit`` ratings after the one that ``after`` names.
@@ -116,7 +116,7 @@ class Users:
     ) -> tuple[Profile | None, float, _Titles]:
         """His row, the like threshold and titles of his space; without a row where Milvus is away."""
         try:
-            space = self._lookup.space_of(user_id)
+            space = self._front.space_of(user_id)
         except UnavailableError:
             return None, 4.0, _no_title
         threshold = space.policy.like_threshold

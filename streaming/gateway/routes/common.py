@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streaming.gateway.exceptions import BadRequestError
+from streaming.gateway.front import Front
 from streaming.gateway.intake import Intake, Taken
-from streaming.gateway.lookup import Lookup
 from streaming.gateway.parse import path_id, require_json, single
 from streaming.gateway.state import GatewayState
 from streaming.gateway.users import Users
@@ -30,7 +30,7 @@ class Desk:
     """What a request can ask: made once, at the start of the process."""
 
     state: GatewayState
-    lookup: Lookup
+    front: Front
     intake: Intake
     users: Users
 

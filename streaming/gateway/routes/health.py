@@ -51,7 +51,7 @@ async def readyz(request: Request) -> Response:
 def readiness(here: Desk) -> dict[str, Any]:
     """Each check: true, a sentence about what is missing, or null where it does not apply; blocks."""
     state = here.state
-    control = state.route_state()
+    control = state.adoption.current()
     waiting = [s for s in control.routed if (view := state.view(s)) is None or not view.loaded]
     checks: dict[str, Any] = {
         "kafka": state.producer.answers(1.0) or "does not answer",
@@ -62,7 +62,7 @@ def readiness(here: Desk) -> dict[str, Any]:
     }
     if control.route is not None:
         try:
-            state.store.get_user(here.lookup.champion().users_collection, NOBODY)
+            state.store.get_user(here.front.champion().users_collection, NOBODY)
             checks["milvus"] = True
         except (UnavailableError, CollectionMissingError) as error:
             checks["milvus"] = str(error)

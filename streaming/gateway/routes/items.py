@@ -35,7 +35,7 @@ def _item(here: Desk, found_id: str) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(item)
     body |= {"indexed": False, "space": None, "likes": 0}
     try:
-        space = here.lookup.champion()
+        space = here.front.champion()
     except UnavailableError:
         return body
     view = here.state.view(space.space)
@@ -50,7 +50,7 @@ async def get_similar(request: Request) -> Response:
     """The ``k`` films of largest inner product with this one, in the champion's space."""
     here = desk(request)
     given = single(request.query_params.multi_items(), frozenset("k"))
-    return answer(await here.blocking(here.lookup.similar, item_id(request), count(given)))
+    return answer(await here.blocking(here.front.similar, item_id(request), count(given)))
 
 
 @router.put("/v1/items/{item_id}", **openapi.PUT_ITEM)

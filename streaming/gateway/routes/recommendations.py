@@ -25,7 +25,7 @@ async def get_recommendations(request: Request) -> Response:
     """
     here = desk(request)
     user = user_id(request)
-    found = await here.blocking(here.lookup.recommend, user, lookup_query(request.query_params.multi_items()))
+    found = await here.blocking(here.front.recommend, user, lookup_query(request.query_params.multi_items()))
     here.intake.served(
         Served(
             recommendation_id=found.recommendation_id,
