@@ -1,7 +1,8 @@
-"""``marquee profiles``: check, repair or erase user profiles."""
+"""``marquee profiles``: check, repair, rebuild or erase user profiles."""
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import Any
 
@@ -15,7 +16,7 @@ from streaming.settings import load_settings
 
 @click.group()
 def command() -> None:
-    """Check, repair or erase user profiles.
+    """Check, repair, rebuild or erase user profiles.
 
     \b
     Examples:
@@ -88,6 +89,32 @@ def repair(space: str | None, timeout: float, as_json: bool) -> None:
             f"{workers} workers asked, {'clean' if done.clean else 'NOT clean'} after {done.seconds:.1f} s"
         )
     sys.exit(0 if done.clean else 1)
+
+
+@command.command()
+@SPACE
+@AS_JSON
+def rebuild(space: str | None, as_json: bool) -> None:
+    """Move users to a new Milvus collection, so that nothing of erased ones is left in the files of the old.
+
+    The worker fills it from the documents and drops the old one; lookups go on meanwhile. The local stack
+    does this by itself before an erasure's deadline (`erasure.deadline_days`).
+
+    \b
+    Example:
+      marquee profiles rebuild --space item-encoder-1-mean-a1b2c3
+    """
+    from deploy.generations import raise_generation
+
+    settings = load_settings()
+    raised = [
+        raise_generation(settings, one.space, getpass.getuser(), "profiles rebuild")
+        for one in live_spaces(settings, space)
+    ]
+    if as_json:
+        print_json({"spaces": [{"space": one.space, "generation": one.generation} for one in raised]})
+    for one in [] if as_json else raised:
+        out().print(f"{one.space}: users move to generation {one.generation}", markup=False)
 
 
 @command.command()

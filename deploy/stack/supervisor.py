@@ -12,14 +12,17 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.stack.erasures import ErasureDeadlines
 from deploy.stack.follow import Follower
 from deploy.stack.keeper import Keeper, nothing
 from deploy.stack.layout import Layout, layout_of, load_secrets, read_json, write_private
 from deploy.stack.process import ManagedProcess
 from deploy.stack.registrar import Registrar
 from deploy.stack.services import NEEDS, SPACE_PREFIX, SPACES, STOP_ORDER, group_of, make_service
+from streaming.control.documents import SpaceDocument
 from streaming.observability.logging import configure_logging, get_logger
 from streaming.settings import Settings, load_settings
 from streaming.topics import fixed_topics
@@ -42,6 +45,7 @@ class Supervisor:
         self._leaving: list[threading.Thread] = []
         self._follower = Follower(settings, lambda: ensure(settings, fixed_topics(settings)))
         self._registrar = Registrar(layout, settings, lambda: self._follower.live)
+        self._erasures = ErasureDeadlines(settings, self._milvus_spaces)
         self._following = False
         self._stop = threading.Event()
         self._started_at = time.time()
@@ -49,6 +53,7 @@ class Supervisor:
     def run(self) -> None:
         """Keep everything up until :meth:`stop`, then stop everything."""
         threading.Thread(target=self._register, name="register", daemon=True).start()
+        self._erasures.start()
         try:
             while not self._stop.is_set():
                 self._tick()
@@ -115,6 +120,12 @@ class Supervisor:
             return False
         return all(self._healthy(name) for name in needs if name in self._wanted)
 
+    def _milvus_spaces(self) -> Mapping[str, SpaceDocument] | None:
+        """Live spaces whose rows lie in this stack's Milvus Lite, once it and they are there."""
+        if "milvus" not in self._wanted or not self._healthy("milvus") or not self._follower.known:
+            return None
+        return self._follower.live
+
     def _model_there(self, worker: ManagedProcess) -> None:
         if "torchserve" in self._wanted:
             self._registrar.check(worker.name.removeprefix(SPACE_PREFIX))
@@ -144,6 +155,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         log.info("stopping")
+        self._erasures.stop()
         self._follower.stop()
         for groups in STOP_ORDER:
             keepers = [keeper for name, keeper in self._keepers.items() if group_of(name) in groups]

@@ -72,6 +72,8 @@ class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
     state: State = "created"
     generation: int = 1
     """Of the user collection; raised when erasures ask for a rebuild (rule 7)."""
+    generation_at_ms: int = 0
+    """When it was raised; 0 for the first, which is as old as the space."""
     history: tuple[Move, ...] = ()
     """Every move so far, oldest first."""
     dropped: bool = False
