@@ -10,10 +10,13 @@ from collections.abc import Callable
 
 import msgspec
 from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
 
 from streaming.documents import HEARTBEAT_KEY
-from streaming.kafka.config import producer_options
+from streaming.kafka.config import admin_options, producer_options
+from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.kafka.loader import BEGINNING, Loader, read_to_end
+from streaming.kafka.offsets import begin_offsets, end_offsets
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.topics import TopicNames
@@ -27,7 +30,10 @@ log = get_logger(__name__)
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """One process, as it last reported itself. ``revision`` is the control revision it runs."""
+    """One process, as it last reported itself.
+
+    ``revision`` is the control revision it runs, ``partitions`` what a ledger owns of ``ratings.v1``.
+    """
 
     role: str
     instance: str
@@ -37,6 +43,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     started_ms: int
     at_ms: int
+    partitions: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -53,21 +60,27 @@ decode_heartbeat = msgspec.json.Decoder(Heartbeat).decode
 
 
 class Presence:
-    """Reports this process every two seconds, and whenever its revision moves, until :meth:`stop`.
+    """Reports this process every two seconds, and whenever what it says moves, until :meth:`stop`.
 
     Args:
         role: ``ledger``, ``gateway`` or ``space:<id>``.
         instance: name of the instance.
         address: ``host:port`` of the internal endpoint, or empty.
-        revision: asked twenty times a second.
+        revision, partitions: asked twenty times a second.
     """
 
     def __init__(
-        self, settings: Settings, role: str, instance: str, address: str, revision: Callable[[], int]
+        self,
+        settings: Settings,
+        role: str,
+        instance: str,
+        address: str,
+        revision: Callable[[], int],
+        partitions: Callable[[], tuple[int, ...]] = tuple,
     ) -> None:
         self._topic = TopicNames(settings.namespace).presence
         self._producer = Producer(producer_options(settings, f"marquee-presence-{role}-{instance}"))
-        self._revision = revision
+        self._revision, self._partitions = revision, partitions
         self._role, self._instance, self._address = role, instance, address
         self._host, self._started_ms = socket.gethostname(), int(time.time() * 1000)
         self._stopped = threading.Event()
@@ -95,15 +108,17 @@ class Presence:
             revision=self._revision(),
             started_ms=self._started_ms,
             at_ms=int(time.time() * 1000),
+            partitions=self._partitions(),
         )
 
     def _run(self) -> None:
-        sent, due = -1, 0.0
+        said: tuple[int, tuple[int, ...]] | None = None
+        due = 0.0
         while not self._stopped.is_set():
-            revision, now = self._revision(), time.monotonic()
-            if revision != sent or now >= due:
-                self._send(encode_heartbeat(self.heartbeat()))
-                sent, due = revision, now + HEARTBEAT_S
+            beat, now = self.heartbeat(), time.monotonic()
+            if (beat.revision, beat.partitions) != said or now >= due:
+                self._send(encode_heartbeat(beat))
+                said, due = (beat.revision, beat.partitions), now + HEARTBEAT_S
             self._producer.poll(0)
             self._stopped.wait(CHECK_S)
 
@@ -121,8 +136,25 @@ class PresenceWatch:
     def __init__(self, settings: Settings, client_id: str = "marquee-presence-watch") -> None:
         self.beats: dict[str, Heartbeat] = {}
         """The last of every process that did not take itself off, by key; stale ones included."""
+        self._place = (TopicNames(settings.namespace).presence, 0)
+        self._admin = AdminClient(admin_options(settings, client_id))
         self._loader = Loader(settings, client_id)
-        self._loader.add((TopicNames(settings.namespace).presence, 0), BEGINNING)
+        self._loader.add(self._place, BEGINNING)
+
+    def settle(self, timeout_s: float = 30.0) -> dict[str, Heartbeat]:
+        """Read to the end as it is now; returns :attr:`beats`.
+
+        Raises:
+            KafkaUnavailableError: Kafka does not answer, or the end is not reached in time.
+        """
+        begin = begin_offsets(self._admin, [self._place])[self._place]
+        end = end_offsets(self._admin, [self._place])[self._place]
+        until = time.monotonic() + timeout_s
+        while not self._loader.reached(self._place, begin, end):
+            self.look()
+            if time.monotonic() > until:
+                raise KafkaUnavailableError(f"{self._place[0]} cannot be read to its end")
+        return self.beats
 
     def look(self, wait_s: float = 0.05) -> dict[str, Heartbeat]:
         """Take what has come, waiting at most ``wait_s`` for it; returns :attr:`beats`.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import msgspec
 from confluent_kafka import Message
-from confluent_kafka.admin import AdminClient
 
 from streaming.blobs import BlobStore
 from streaming.control.documents import SpaceDocument
@@ -23,11 +22,10 @@ from streaming.gateway.catalogue import Catalogue, MatrixBudget
 from streaming.gateway.follow import TopicFollower
 from streaming.gateway.items import ItemIndex, ItemReader
 from streaming.gateway.lag import LagWatch
+from streaming.gateway.owners import LedgerOwners
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.producer import AckProducer
 from streaming.internal import OwnerClient
-from streaming.kafka.config import admin_options
-from streaming.kafka.owners import owner_of
 from streaming.milvus.client import MilvusStore
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
@@ -69,8 +67,8 @@ class GatewayState:
         # decoding a poster takes up to 100 MB: two at a time
         self.poster_pool = ThreadPoolExecutor(2, thread_name_prefix="poster")
         self.lag = LagWatch(settings)
-        self._admin = AdminClient(admin_options(settings, f"marquee-gateway-{instance}-admin"))
-        self.ledgers = OwnerClient(settings, self._ledger_of)
+        self.owners = LedgerOwners()
+        self.ledgers = OwnerClient(settings, self.owners.address)
         self._budget = MatrixBudget(settings.gateway.matrix_mb)
         self._views: dict[str, SpaceView] = {}
         self._views_lock = threading.Lock()
@@ -79,6 +77,9 @@ class GatewayState:
         topics = settings.topics
         self.popular_follower = TopicFollower(
             settings, self.names.popular, topics.ratings_partitions, self._take_popular, self.popular.clear
+        )
+        self.presence_follower = TopicFollower(
+            settings, self.names.presence, 1, self._take_presence, self.owners.clear
         )
         self.items_follower = TopicFollower(
             settings, self.names.items, topics.items_partitions, self.items.take, self.items.clear
@@ -93,6 +94,7 @@ class GatewayState:
         self.control.start()
         self.popular_follower.start()
         self.items_follower.start()
+        self.presence_follower.start()
         self.lag.start()
 
     def stop(self) -> None:
@@ -104,7 +106,8 @@ class GatewayState:
         self.control.stop()
         with self._views_lock:
             views, self._views = list(self._views.values()), {}
-        followers = [view.follower for view in views] + [self.popular_follower, self.items_follower]
+        followers = [view.follower for view in views]
+        followers += [self.popular_follower, self.items_follower, self.presence_follower]
         for follower in followers:
             follower.stop(wait_s=0)
         for follower in followers:
@@ -128,10 +131,6 @@ class GatewayState:
     def _loaded(self, space: str) -> bool:
         view = self._views.get(space)
         return view is not None and view.loaded
-
-    def _ledger_of(self, partition: int) -> str | None:
-        owner = owner_of(self._admin, self.names.ledger_group, self.names.ratings, partition)
-        return None if owner is None else owner.address
 
     def _on_control(self, state: ControlState) -> None:
         """Follow each live space, so that promotion and rollback find their films loaded."""
@@ -167,6 +166,10 @@ class GatewayState:
         )
         follower.start()
         return SpaceView(catalogue, follower)
+
+    def _take_presence(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self.owners.put((message.key() or b"").decode(), message.value())
 
     def _take_popular(self, messages: Sequence[Message]) -> None:
         for message in messages:

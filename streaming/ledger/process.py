@@ -129,7 +129,13 @@ class Ledger:
         self._until_answered(self._producer.start)
         self._identity = self._until_answered(lambda: ledger_identity(settings, self._admin))
         self._presence = Presence(
-            settings, "ledger", self.instance, address, lambda: self._control.state.revision
+            settings,
+            "ledger",
+            self.instance,
+            address,
+            lambda: self._control.state.revision,
+            # a copy: partitions come and go on another thread
+            lambda: tuple(sorted(self.owned.copy())),
         )
         self._presence.start()
         options = consumer_options(settings, self.names.ledger_group, name)
