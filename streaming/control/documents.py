@@ -17,6 +17,9 @@ LIVE_STATES: frozenset[State] = frozenset(("backfilling", "ready", "shadow", "ca
 """States in which a space has a topic, collections and a worker, and is written. A ``created`` one has
 none of them yet, a ``retired`` or ``aborted`` one is losing them."""
 
+TAKING_OVER_MS = 3_600_000
+"""How long a generation that is being filled is completed by the rows of its forerunner, at most."""
+
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How a user's ratings become his profile in a space (DESIGN section 1, "profile").
@@ -90,6 +93,12 @@ class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
         """Name of the Milvus collection of user rows; the generation is part of it after the first."""
         suffix = "" if self.generation == 1 else f"__g{self.generation}"
         return f"users__{self._identifier}{suffix}"
+
+    def former_users_collection(self, now_ms: int) -> str | None:
+        """Name of the collection that a new generation takes over from, for an hour; None after that."""
+        if self.generation == 1 or now_ms - self.generation_at_ms > TAKING_OVER_MS:
+            return None
+        return msgspec.structs.replace(self, generation=self.generation - 1).users_collection
 
     @property
     def _identifier(self) -> str:

@@ -61,7 +61,7 @@ class Lookup:
         """
         catalogue = self._catalogue(space)
         self._check_genre(catalogue, query.wanted)
-        row = self._state.store.get_user(space.users_collection, user_id)
+        row = self._state.store.user_of(space, user_id)
         rated = _rated(catalogue, row)
         hidden = rated.ids | query.exclude | self._state.acknowledged.items(user_id)
         source: Source = "popular"

@@ -127,7 +127,7 @@ class Users:
             return None if film is None else film.title
 
         try:
-            row = self._state.store.get_user(space.users_collection, user_id)
+            row = self._state.store.user_of(space, user_id)
         except (UnavailableError, CollectionMissingError):
             return None, threshold, title
         if row is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -226,6 +227,19 @@ class MilvusStore:
         """A user's row."""
         rows = self._query(collection, one_of("user_id", [user_id]), USER_FIELDS, 1)
         return user_row(rows[0]) if rows else None
+
+    def user_of(self, space: SpaceDocument, user_id: str) -> UserRow | None:
+        """A user's row in a space; the former generation's while the present one is being filled."""
+        former = space.former_users_collection(int(time.time() * 1000))
+        if former is None:
+            return self.get_user(space.users_collection, user_id)
+        for collection in (space.users_collection, former):
+            # the one may not be made yet, the other be dropped already
+            with suppress(CollectionMissingError):
+                row = self.get_user(collection, user_id)
+                if row is not None:
+                    return row
+        return None
 
     def get_users(self, collection: str, user_ids: Sequence[str]) -> dict[str, UserRow]:
         """The rows of those users that have one."""

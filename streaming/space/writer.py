@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -136,8 +138,17 @@ class Writer(threading.Thread):
             count = len(items)
         if gone:
             self._milvus.delete(collection, KEYS[kind], gone)
+            if kind == "users":
+                self._delete_from_former(gone)
             metrics.rows_deleted.labels(kind).inc(len(gone))
         metrics.rows_written.labels(kind).inc(count)
+
+    def _delete_from_former(self, users: Sequence[str]) -> None:
+        """Who leaves while a new generation is being filled must not be looked up in the former one."""
+        former = self.space.former_users_collection(int(time.time() * 1000))
+        if former is not None:
+            with contextlib.suppress(CollectionMissingError):
+                self._milvus.delete(former, KEYS["users"], users)
 
     def _upsert(self, rows: Sequence[R], upsert: Callable[[Sequence[R]], None]) -> None:
         try:

@@ -62,7 +62,7 @@ def readiness(here: Desk) -> dict[str, Any]:
     }
     if control.route is not None:
         try:
-            state.store.get_user(here.front.champion().users_collection, NOBODY)
+            state.store.user_of(here.front.champion(), NOBODY)
             checks["milvus"] = True
         except (UnavailableError, CollectionMissingError) as error:
             checks["milvus"] = str(error)

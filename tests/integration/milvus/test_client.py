@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
 from deploy.stack.milvus import MilvusServer
-from streaming.control.documents import Change, SpaceDocument
+from streaming.control.documents import TAKING_OVER_MS, Change, SpaceDocument
 from streaming.exceptions import ConfigurationError
 from streaming.milvus.client import MilvusStore
 from streaming.milvus.exceptions import CollectionMissingError, MilvusUnavailableError, RowRefusedError
@@ -131,3 +133,22 @@ def test_what_is_gone_and_what_is_away_are_told_apart(
     wrong = settings.milvus.model_copy(update={"token": type(settings.milvus.token)("root:wrong")})
     with pytest.raises(MilvusUnavailableError):
         MilvusStore(settings.model_copy(update={"milvus": wrong})).list_collections()
+
+
+def test_a_generation_that_is_being_filled_is_completed_by_its_forerunner(
+    store: MilvusStore, space: SpaceDocument
+) -> None:
+    store.upsert_users(space.users_collection, [user("a", 1.0), user("b", 1.0)])
+    now = int(time.time() * 1000)
+    raised = msgspec.structs.replace(space, generation=2, generation_at_ms=now)
+    seen = [store.user_of(raised, name) for name in ("a", "b", "nobody")]
+    assert [row and row.vector[0] for row in seen] == [1.0, 1.0, None], "before its collection is made"
+    store.create_users_collection(raised)
+    store.upsert_users(raised.users_collection, [user("a", 2.0)])
+    rows = [store.user_of(raised, name) for name in ("a", "b")]
+    assert [row and row.vector[0] for row in rows] == [2.0, 1.0]
+    old = msgspec.structs.replace(raised, generation_at_ms=now - TAKING_OVER_MS - 1)
+    assert store.user_of(old, "b") is None, "a generation that is filled stands alone"
+    store.drop_collection(space.users_collection)
+    assert store.user_of(raised, "b") is None
+    store.drop_collection(raised.users_collection)
