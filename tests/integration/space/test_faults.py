@@ -8,10 +8,12 @@ import signal
 import time
 
 import pytest
+from pymilvus import MilvusClient
 
 from deploy.stack.milvus import MilvusServer
 from streaming.settings import Settings, SpaceSettings
 from tests.integration.conftest import Spawn
+from tests.integration.space.asking import found_right, passes_of
 from tests.integration.space.world import START_S, World
 from tests.support import until
 
@@ -56,24 +58,39 @@ def test_wiped_milvus_is_filled_again(world: World, milvus: MilvusServer, spawn:
 def test_rows_changed_behind_our_back_are_mended_within_a_pass(world: World, spawn: Spawn) -> None:
     spawn("space", world.id, world.settings)
     world.becomes_exact(START_S)
-    client = world.client()
+    # what a start repairs is repaired: from here on only the rolling comparison can find anything
+    address = until(lambda: found_right(world), START_S, what="every row found right")
+    before = passes_of(world, address)
     users, items = sorted(world.users)[:6], sorted(world.vectors)[:4]
-    quoted = ", ".join(f'"{u}"' for u in users[:3])
-    client.delete(world.space.users_collection, filter=f"user_id in [{quoted}]")
-    row = client.query(world.space.users_collection, filter=f'user_id == "{users[3]}"', output_fields=["*"])[
-        0
-    ]
-    client.upsert(world.space.users_collection, [row | {"vector": [9.0] * 16, "digest": 1}])
-    client.upsert(world.space.users_collection, [row | {"user_id": "nobody"}])
-    film = client.query(world.space.items_collection, filter=f'item_id == "{items[0]}"', output_fields=["*"])[
-        0
-    ]
-    client.upsert(world.space.items_collection, [film | {"vector": [9.0] * 16, "digest": 1}])
-    client.upsert(world.space.items_collection, [film | {"item_id": "m:none"}])
-    client.delete(world.space.items_collection, filter=f'item_id in ["{items[1]}"]')
+    client = world.client()
+    damage_users(world, client, users)
+    damage_items(world, client, items)
     client.close()
-    assert world.problems()
-    world.becomes_exact(PASS_S + 5)
+    world.becomes_exact(2 * PASS_S + 10)
+    after = passes_of(world, address)
+    # the damage was there: it was found, not prevented
+    for kind, rows in (("users", 4), ("items", 2)):
+        assert after["repaired"][kind] - before["repaired"][kind] >= rows
+        assert after["orphans"][kind] - before["orphans"][kind] == 1
+
+
+def damage_users(world: World, client: MilvusClient, users: list[str]) -> None:
+    """Three rows go, one is changed, one is there for nobody."""
+    collection = world.space.users_collection
+    quoted = ", ".join(f'"{u}"' for u in users[:3])
+    client.delete(collection, filter=f"user_id in [{quoted}]")
+    row = client.query(collection, filter=f'user_id == "{users[3]}"', output_fields=["*"])[0]
+    client.upsert(collection, [row | {"vector": [9.0] * 16, "digest": 1}])
+    client.upsert(collection, [row | {"user_id": "nobody"}])
+
+
+def damage_items(world: World, client: MilvusClient, items: list[str]) -> None:
+    """One row is changed, one is there for no film, one goes."""
+    collection = world.space.items_collection
+    film = client.query(collection, filter=f'item_id == "{items[0]}"', output_fields=["*"])[0]
+    client.upsert(collection, [film | {"vector": [9.0] * 16, "digest": 1}])
+    client.upsert(collection, [film | {"item_id": "m:none"}])
+    client.delete(collection, filter=f'item_id in ["{items[1]}"]')
 
 
 def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(
