@@ -5,11 +5,15 @@ A process of its own, so that what is measured does not wait for it. Settings co
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from confluent_kafka import Producer
@@ -17,10 +21,26 @@ from confluent_kafka import Producer
 from benchmarks._ratings import VALUES
 from streaming.kafka.config import producer_options
 from streaming.partition import partition_of
-from streaming.settings import load_settings
+from streaming.settings import Settings, load_settings
 from streaming.topics import TopicNames
+from tests.support import settings_env
 
 TICK_S = 0.01
+
+
+@contextlib.contextmanager
+def background(settings: Settings, rate: int, users: int, films: int) -> Iterator[list[float]]:
+    """``rate`` ratings a second by others meanwhile; the list holds the rate that was reached, afterwards."""
+    command = [sys.executable, "-m", "benchmarks._background", str(rate), str(users), str(films)]
+    child = subprocess.Popen(command, env={**os.environ, **settings_env(settings)}, stdout=subprocess.PIPE)
+    reached: list[float] = []
+    try:
+        yield reached
+    finally:
+        child.terminate()
+        output, _ = child.communicate(timeout=30)
+        sent, seconds = map(float, output.split())
+        reached.append(sent / seconds)
 
 
 def main() -> None:

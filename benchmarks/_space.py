@@ -152,6 +152,14 @@ def status_of(settings: Settings, role: str, instance: str = "0") -> Mapping[str
     return ask(settings, beats[0].address, "/status") if beats else None
 
 
+def ask_text(settings: Settings, role: str, path: str) -> str:
+    """The plain text that the only worker of a role answers. Raises httpx.HTTPError."""
+    (beat,) = [b for b in read_presence(settings).values() if b.role == role]
+    headers = {"Authorization": f"Bearer {settings.internal.token.get_secret_value()}"}
+    reply = httpx.get(f"http://{beat.address}{path}", headers=headers, timeout=30, trust_env=False)
+    return reply.raise_for_status().text
+
+
 def ask(settings: Settings, address: str, path: str, body: Any = None) -> Mapping[str, Any] | None:
     """An internal endpoint's answer, or None where there is none (yet)."""
     headers = {"Authorization": f"Bearer {settings.internal.token.get_secret_value()}"}

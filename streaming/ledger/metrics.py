@@ -10,7 +10,20 @@ ABORTS = counter("ledger_aborts", "transactions that were aborted")
 DOCUMENTS = counter("ledger_documents", "user documents written")
 DEAD = counter("ledger_dead_letters", "records that went to the dead letter queue")
 FORWARDS = counter("ledger_forwards", "misplaced records that were forwarded")
-TRANSACTION_S = histogram("ledger_transaction_seconds", "from the batch in hand to its commit")
+BATCH_S = (
+    *(ms / 1000 for ms in (2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80)),
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+"""Fine where a micro-batch lies, and with its goal (60 ms) as a bound."""
+TRANSACTION_S = histogram(
+    "ledger_transaction_seconds", "from the batch in hand to its commit", buckets=BATCH_S
+)
 LAG = gauge("ledger_lag_records", "records not yet folded", ("partition",))
 LAG_RETENTION = gauge("ledger_lag_of_retention", "age of the lag as a share of retention", ("partition",))
 LAG_HOURS = gauge("ledger_lag_hours", "age of the newest record folded where records wait", ("partition",))
