@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -48,16 +49,30 @@ log = get_logger(__name__)
 
 @dataclass
 class Held:
-    """A batch in hand. ``metadata`` is the group's when the batch was consumed, and serves it only."""
+    """A batch in hand. ``metadata`` is the group's when the batch was consumed, and serves it only.
+
+    ``appended`` says when the first and the last record of each partition were, in ms.
+    """
 
     actions: list[tuple[Source, Action]]
     begins: dict[int, int]
     ends: dict[int, int]
+    appended: dict[int, tuple[int, int]]
     metadata: object
     wanted: list[tuple[Source, Encode]] = field(default_factory=list)
     outcomes: list[Outcome] | None = None
     encoding: Background[list[Outcome]] | None = None
     retry_at: float = 0.0
+
+
+def append_times(messages: Iterable[Message]) -> dict[int, tuple[int, int]]:
+    """Partition -> when its first and its last record were appended, ms since 1970; errors say nothing."""
+    times: dict[int, tuple[int, int]] = {}
+    for message in messages:
+        partition, at_ms = message.partition(), message.timestamp()[1]
+        if message.error() is None and partition is not None:
+            times[partition] = (times.get(partition, (at_ms, 0))[0], at_ms)
+    return times
 
 
 class Indexer(threading.Thread):
@@ -159,6 +174,7 @@ class Indexer(threading.Thread):
         first = consumer.poll(0.05)
         self._state.polled("items")
         if first is None:
+            self._removals.caught_up()
             self._append_heartbeats(consumer)
             return
         messages = [first, *consumer.consume(self._settings.space.index_batch - 1, 0.005)]
@@ -178,6 +194,7 @@ class Indexer(threading.Thread):
             actions=actions,
             begins=begins,
             ends={source.partition: source.offset + 1 for source in sources},
+            appended=append_times(messages),
             metadata=metadata,
             wanted=[(s, a) for s, a in last_of_each(actions) if isinstance(a, Encode)],
         )
@@ -255,6 +272,8 @@ class Indexer(threading.Thread):
             offsets = [TopicPartition(self._items, p, end) for p, end in held.ends.items()]
             self._producer.commit(offsets, held.metadata)
             self._removals.committed.update(held.ends)
+            for partition, (first_ms, last_ms) in held.appended.items():
+                self._removals.taken(partition, held.begins[partition], first_ms, last_ms)
         except TransactionAbortedError as error:
             log.warning("transaction aborted; the batch is read again", error=str(error))
             self._rewind(consumer, held.begins)

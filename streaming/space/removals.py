@@ -1,8 +1,9 @@
 """Films whose removal no indexer has read.
 
 A tombstone in ``items.v1`` lives for ``delete.retention.ms``. An indexer that takes a partition over after
-a longer time finds neither film nor tombstone, and the film's vector would stay for good. So where what
-follows the committed offset may be so old, vectors are compared with films.
+a longer time finds neither film nor tombstone, and the film's vector would stay for good. So does one that
+has waited so long with a batch in hand. So where what follows the committed offset may be so old, vectors are
+compared with films: when a partition is taken over, and when one that had fallen behind has caught up.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def present(settings: Settings, topic: str, partitions: Iterable[int], client_id
     return found
 
 
+def half_life_ms(settings: Settings) -> int:
+    """Age from which on a tombstone is not relied on: half its life, as everywhere."""
+    return settings.topics.delete_retention_ms // 2
+
+
 def unread(
     settings: Settings, items: str, vectors: str, starts: Mapping[int, int], client_id: str
 ) -> Removed:
@@ -61,21 +67,60 @@ def unread(
     """
     admin = AdminClient(admin_options(settings, client_id))
     places = [(items, partition) for partition in starts]
-    # half, as with everything else that relies on tombstones
-    since_ms = int(time.time() * 1000) - settings.topics.delete_retention_ms // 2
+    since_ms = int(time.time() * 1000) - half_life_ms(settings)
     ends = end_offsets(admin, places)
     young = OffsetQuery(admin, places, OffsetSpec.for_timestamp(since_ms)).result()
-    doubtful = []
-    for place in places:
-        first_young = young[place] if young[place] >= 0 else ends[place]
-        if starts[place[1]] < first_young:
-            doubtful.append(place[1])
-    if not doubtful:
+    suspects = doubtful(
+        starts, {p: at for (_, p), at in young.items()}, {p: end for (_, p), end in ends.items()}
+    )
+    if not suspects:
         return {}
     # vectors first: what has one was on items.v1 before
-    encoded = {p: ids for p, ids in present(settings, vectors, doubtful, client_id).items() if ids}
+    encoded = {p: ids for p, ids in present(settings, vectors, suspects, client_id).items() if ids}
     films = present(settings, items, encoded, client_id)
     return {partition: gone for partition, ids in encoded.items() if (gone := ids - films[partition])}
+
+
+def doubtful(starts: Mapping[int, int], young: Mapping[int, int], ends: Mapping[int, int]) -> list[int]:
+    """Partitions in which something older than a tombstone's half-life lies at or after the start. Pure.
+
+    Args:
+        young: offset of the first record that is younger, negative where there is none.
+        ends: offset after the last record.
+    """
+    return [p for p, start in starts.items() if start < (young[p] if young[p] >= 0 else ends[p])]
+
+
+class Behind:
+    """Which partitions have been read later than a tombstone's half-life after they were written. Pure."""
+
+    def __init__(self, limit_ms: int) -> None:
+        self._limit_ms = limit_ms
+        self._late: dict[int, int] = {}
+
+    def taken(self, partition: int, offset: int, first_ms: int, last_ms: int, now_ms: int) -> dict[int, int]:
+        """A batch was done, from ``offset`` on.
+
+        Args:
+            first_ms, last_ms: when its first and last record were appended.
+
+        Returns:
+            the partition and where its arrears began, once what is read is young again.
+        """
+        if now_ms - first_ms > self._limit_ms:
+            self._late.setdefault(partition, offset)
+        if now_ms - last_ms > self._limit_ms or partition not in self._late:
+            return {}
+        return {partition: self._late.pop(partition)}
+
+    def caught_up(self) -> dict[int, int]:
+        """Nothing is left to read: every partition that was late, and where its arrears began."""
+        late, self._late = self._late, {}
+        return late
+
+    def forget(self, partition: int) -> None:
+        """It is another's."""
+        self._late.pop(partition, None)
 
 
 class UnreadRemovals:
@@ -85,6 +130,7 @@ class UnreadRemovals:
         self._settings, self._items, self._vectors, self._client_id = settings, items, vectors, client_id
         self.committed: dict[int, int] = {}
         """Owned partition -> offset up to which its films are done."""
+        self._behind = Behind(half_life_ms(settings))
         self._wanted: dict[int, int] = {}
         self._looked_at: dict[int, int] = {}
         self._encoded: set[str] = set()
@@ -103,6 +149,16 @@ class UnreadRemovals:
             self.committed.pop(partition, None)
             self._wanted.pop(partition, None)
             self._looked_at.pop(partition, None)
+            self._behind.forget(partition)
+
+    def taken(self, partition: int, offset: int, first_ms: int, last_ms: int) -> None:
+        """A batch was committed (see :class:`Behind`): it may have waited too long."""
+        now_ms = int(time.time() * 1000)
+        self._wanted |= self._behind.taken(partition, offset, first_ms, last_ms, now_ms)
+
+    def caught_up(self) -> None:
+        """There is nothing left to read."""
+        self._wanted |= self._behind.caught_up()
 
     def encoded(self, item_id: str) -> None:
         """The film has got a vector just now: it is there, whatever an earlier look says."""

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.stack.milvus import MilvusServer
 from deploy.stack.torchserve import TorchServe
 from streaming.blobs import BlobStore
+from streaming.documents import HEARTBEAT_KEY
 from streaming.encoder.management import EncoderManagement
 from streaming.events import Item, encode
 from streaming.kafka.config import admin_options, producer_options
@@ -24,7 +25,10 @@ from streaming.kafka.loader import BEGINNING, read_to_end
 from streaming.kafka.owners import Owner, owners
 from streaming.partition import partition_of
 from streaming.settings import Settings
+from streaming.topics import fixed_topics, space_topics
+from streaming.topics.admin import ensure
 from tests.integration.conftest import Spawn
+from tests.integration.kafka.compaction import clean_at_once
 from tests.integration.space import tiny_handler
 from tests.integration.space.tiny_handler import REFUSED, SLOW, vector_of
 from tests.integration.space.world import START_S, World
@@ -149,6 +153,45 @@ def test_torchserve_away_costs_nothing(films: Films, torchserve: TorchServe, spa
     management.close()
     films.becomes_exact(30)
     assert not films.read(films.names.dlq(films.names.items))
+
+
+def test_a_film_goes_whose_tombstone_was_compacted_away_while_a_batch_waited(
+    ensured: Settings, films: Films, torchserve: TorchServe, spawn: Spawn
+) -> None:
+    """The indexer stays the owner: no take-over compares films with vectors."""
+    short = {"segment_ms": 1_000, "max_compaction_lag_ms": 1_000, "delete_retention_ms": 2_000}
+    quick = ensured.model_copy(update={"topics": ensured.topics.model_copy(update=short)})
+    films.settings = quick
+    ensure(quick, [*fixed_topics(quick), *space_topics(quick, films.id)])
+    clean_at_once(quick, films.names.items)
+    worker = spawn("space", films.id, quick)
+    gone = next(i for i in (f"m:{n}" for n in range(1, 100)) if films.part(i) == films.part("m:0"))
+    films.put_film("m:0", "stays")
+    films.put_film(gone, "goes")
+    films.becomes_exact(START_S)
+    torchserve.kill9()
+    films.put_film("m:0", "while away")
+    until(lambda: "they wait" in worker.text(), 30, what="a batch in hand waits for the encoder")
+    films.vectors.pop(gone)
+    films.send(gone, None, films.part(gone))
+
+    def unread() -> bool:
+        # segments roll, and are cleaned, where something is appended
+        for partition in range(quick.topics.items_partitions):
+            films.send(HEARTBEAT_KEY.decode(), b"", partition)
+        return not any(m.key() == gone.encode() for m in films.read(films.names.items))
+
+    until(unread, 90, what="film and tombstone are compacted away", interval_s=0.5)
+    own = dict(indexers(films))
+    torchserve.start()
+    torchserve.wait_healthy()
+    management = EncoderManagement(quick, "t")
+    management.register("1", torchserve.models / "t.mar")
+    management.close()
+    films.becomes_exact(30)
+    assert indexers(films) == own
+    assert "batch dropped" not in worker.text()
+    assert "films removed whose tombstones are gone" in worker.text()
 
 
 def test_a_rebalance_with_a_batch_in_hand_commits_each_film_once(films: Films, spawn: Spawn) -> None:
