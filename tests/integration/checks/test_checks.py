@@ -10,7 +10,6 @@ import sys
 from datetime import UTC, datetime
 
 import numpy as np
-import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -23,6 +22,7 @@ from streaming.documents import encode_user
 from streaming.events import Item, RatingEvent, encode
 from streaming.exceptions import UnavailableError
 from streaming.kafka.config import admin_options, producer_options
+from streaming.kafka.offsets import end_offsets
 from streaming.partition import partition_of
 from streaming.topics import TopicNames
 from tests.integration.checks.conftest import USERS, Whole
@@ -140,7 +140,6 @@ def test_a_film_without_vector_is_found_unless_the_dlq_explains_it(whole: Whole)
     assert (found.without_vector, found.refused) == (["lost"], 1)
 
 
-@pytest.mark.full
 def test_where_the_beginning_of_the_log_is_gone_what_is_left_must_change_nothing(whole: Whole) -> None:
     becomes_clean(whole)
     whole.erase("u7")
@@ -148,10 +147,13 @@ def test_where_the_beginning_of_the_log_is_gone_what_is_left_must_change_nothing
     wait_applied(whole.settings, [], 60)
     names, count = TopicNames(whole.settings.namespace), whole.settings.topics.ratings_partitions
     admin = AdminClient(admin_options(whole.settings))
-    for future in admin.delete_records([TopicPartition(names.ratings, p, 50) for p in range(count)]).values():
+    # half of each: partitions differ much in length, and beyond its end nothing can be deleted
+    ends = end_offsets(admin, [(names.ratings, p) for p in range(count)])
+    places = [TopicPartition(topic, p, end // 2) for (topic, p), end in ends.items()]
+    for future in admin.delete_records(places).values():
         future.result(20)
     found = whole.check(10)
-    assert found.log.whole < count
+    assert found.log.whole == 0
     assert found.log.clean, found.log
 
 
