@@ -23,7 +23,7 @@ from benchmarks._services import gateway_client, running, services, wait_for
 from benchmarks.report import Goal, publish
 from deploy.data.importing import DataImport
 from deploy.data.lag import wait_applied
-from deploy.spaces import start_space
+from deploy.rollout import start_space
 from streaming.control.documents import SpaceDocument
 from streaming.kafka.admin import OffsetAdmin
 from streaming.kafka.offsets import source_ranges

@@ -1,99 +1,232 @@
-"""``marquee rollout``: which spaces there are, and putting a package into service."""
+"""``marquee rollout``: a new model under live traffic, and a way back."""
 
 from __future__ import annotations
 
-import getpass
-import json
+from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
+from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
+from deploy.cli.rollout_gates import gate
+from deploy.cli.rollout_moves import MOVES
+from deploy.cli.rollout_options import OPERATOR, REASON
 from streaming.control.documents import MEAN, WEIGHTED
+from streaming.exceptions import ConfigurationError
 from streaming.settings import load_settings
 
 POLICIES = {"mean": MEAN, "weighted": WEIGHTED}
-OPERATOR = click.option(
-    "--operator", default=getpass.getuser, help="who is changing it; your login by default"
-)
-REASON = click.option("--reason", default="", help="why; kept with the change")
-JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 
 
 @click.group()
 def command() -> None:
-    """Put a package into service and see what serves whom.
+    """Replace the model under live traffic, step by step, each with a way back.
 
     \b
     Examples:
-      marquee rollout start item-encoder@1 --promote
-      marquee rollout status --json
+      marquee rollout start item-encoder@2
+      marquee rollout status
+      marquee rollout shadow item-encoder-2-mean-a1b2c3
+      marquee rollout canary item-encoder-2-mean-a1b2c3 --percent 5
+      marquee rollout promote item-encoder-2-mean-a1b2c3
+      marquee rollout rollback
     """
 
 
 @command.command()
 @click.argument("package")
-@click.option("--policy", type=click.Choice(sorted(POLICIES)), default="mean", show_default=True)
 @click.option(
-    "--promote", is_flag=True, help="make it the champion at once: for the first space of an installation"
+    "--policy",
+    type=click.Choice(sorted(POLICIES)),
+    default="mean",
+    show_default=True,
+    help="how ratings become profiles; another policy of the same package is a space of its own",
 )
+@click.option(
+    "--promote", is_flag=True, help="then the champion; at once where nobody is served yet, else once ready"
+)
+@click.option("--detach", is_flag=True, help="return once its worker may start; `rollout resume` waits")
+@click.option("--dry-run", is_flag=True, help="say what would be made, make nothing")
 @OPERATOR
 @REASON
-@JSON
-def start(package: str, policy: str, promote: bool, operator: str, reason: str, as_json: bool) -> None:
-    """Create a space from PACKAGE (name or name@version); its worker starts and catches up."""
-    from deploy.spaces import start_space
+@AS_JSON
+def start(
+    package: str,
+    policy: str,
+    promote: bool,
+    detach: bool,
+    dry_run: bool,
+    operator: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Create a space from PACKAGE (name or name@version), fill it and prove it, while others are served.
 
-    console = Console(stderr=True)
-    with console.status("starting") as status:
-        space = start_space(
-            load_settings(),
-            package,
-            policy=POLICIES[policy],
-            operator=operator,
-            reason=reason or "rollout start",
-            promote=promote,
-            step=status.update,
+    Its checks are those of `profiles check --space` and `items check --space`; `ready` is said only when
+    both are clean (else exit code 7). Killed at any point, `marquee rollout resume` goes on.
+
+    \b
+    Examples:
+      marquee rollout start item-encoder@1 --promote        the first one of an installation
+      marquee rollout start item-encoder@2 --reason "retrained with June"
+      marquee rollout start item-encoder@2 --policy weighted --detach
+    """
+    from deploy.rollout.resuming import Driver
+    from deploy.rollout.starting import manifest_of
+    from streaming.control.reader import read_control
+
+    if promote and detach:
+        raise ConfigurationError("--promote waits until the space is ready: not with --detach")
+    settings = load_settings()
+    if dry_run:
+        manifest = manifest_of(settings, package)
+        told = {"package": manifest.reference, "dim": manifest.dim, "policy": policy, "dry_run": True}
+        if as_json:
+            print_json(told)
+        else:
+            out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {policy}")
+        return
+    with bars(as_json) as progress:
+        driver = Driver(settings, operator, reason, progress.step, progress.update)
+        space = driver.start(package, POLICIES[policy])
+        if promote and read_control(settings).route is None:
+            space = driver.advance("install", space)
+        elif not detach:
+            space = driver.resume(space.space)
+            if promote:
+                space = driver.advance("promote", space)
+    _tell_space(space, as_json)
+
+
+@command.command()
+@click.argument("space", required=False)
+@OPERATOR
+@REASON
+@AS_JSON
+def resume(space: str | None, operator: str, reason: str, as_json: bool) -> None:
+    """Go on where a start, abort or retire was interrupted: SPACE, or every one that is unfinished.
+
+    \b
+    Examples:
+      marquee rollout resume
+      marquee rollout resume item-encoder-2-mean-a1b2c3 --json
+    """
+    from deploy.rollout.resuming import Driver, unfinished
+    from streaming.control.reader import read_control
+
+    settings = load_settings()
+    names = [space] if space else [one.space for one in unfinished(read_control(settings))]
+    with bars(as_json) as progress:
+        driver = Driver(settings, operator, reason, progress.step, progress.update)
+        done = [driver.resume(name) for name in names]
+    if as_json:
+        print_json({"spaces": [msgspec.to_builtins(one) for one in done]})
+        return
+    if not done:
+        out().print("nothing is unfinished")
+    for one in done:
+        _tell_space(one, False)
+
+
+@command.command()
+@AS_JSON
+def status(as_json: bool) -> None:
+    """Every space and its state, the route, and which processes run an older revision.
+
+    \b
+    Example:
+      marquee rollout status --json
+    """
+    from deploy.rollout.changes import route_text
+    from deploy.rollout.machine import commands
+    from deploy.rollout.reports import processes
+    from deploy.rollout.resuming import unfinished
+    from streaming.control.presence import read_presence
+    from streaming.control.reader import read_control
+
+    settings = load_settings()
+    state = read_control(settings)
+    rows = processes(read_presence(settings), state.revision)
+    if as_json:
+        built_in = msgspec.to_builtins({"route": state.route, "spaces": list(state.spaces.values())})
+        print_json(
+            {"revision": state.revision, **built_in, "processes": [msgspec.to_builtins(r) for r in rows]}
+            | {"unfinished": [space.space for space in unfinished(state)]}
         )
+        return
+    spaces: list[list[Any]] = [
+        [s.space, f"{s.package}@{s.version}", s.policy.name, s.state, ", ".join(commands(s.state))]
+        for s in state.spaces.values()
+        if not s.dropped
+    ]
+    out().print(f"revision {state.revision}: {route_text(state.route)}", markup=False, soft_wrap=True)
+    out().print(table("", ["space", "package", "policy", "state", "next"], spaces))
+    columns = ["process", "instance", "host", "revision", "heard of", ""]
+    cells = [[r.role, r.instance, r.host, r.revision, f"{r.age_s:.1f} s ago", r.remark] for r in rows]
+    out().print(table("", columns, cells, right=[3]))
+    for space in unfinished(state):
+        out().print(f"unfinished: marquee rollout resume {space.space}", markup=False, soft_wrap=True)
+
+
+@command.command()
+@click.argument("space", required=False)
+@AS_JSON
+def history(space: str | None, as_json: bool) -> None:
+    """Who moved what when and why: of SPACE, or of all; oldest first.
+
+    \b
+    Examples:
+      marquee rollout history
+      marquee rollout history item-encoder-2-mean-a1b2c3 --json
+    """
+    from deploy.rollout.reports import moves
+    from streaming.control.reader import read_control
+
+    rows = moves(read_control(load_settings()), space)
+    if as_json:
+        print_json({"moves": [msgspec.to_builtins(row) for row in rows]})
+        return
+    columns = ["revision", "at", "space", "became", "%", "operator", "reason"]
+    cells = [[r.revision, r.at, r.space, r.state, r.percent, r.operator, r.reason] for r in rows]
+    out().print(table("", columns, cells, right=[0, 4]))
+
+
+@command.command()
+@click.argument("one")
+@click.argument("other")
+@AS_JSON
+def diff(one: str, other: str, as_json: bool) -> None:
+    """What is different between two spaces: package, policy, training data and metrics.
+
+    \b
+    Example:
+      marquee rollout diff item-encoder-1-mean-a1b2c3 item-encoder-2-mean-d4e5f6
+    """
+    from deploy.rollout.moves import find
+    from deploy.rollout.reports import differences
+    from deploy.rollout.starting import manifest_of
+    from streaming.control.reader import read_control
+
+    settings = load_settings()
+    state = read_control(settings)
+    first, second = find(state, one), find(state, other)
+    manifests = [manifest_of(settings, f"{space.package}@{space.version}") for space in (first, second)]
+    rows = differences((first, second), (manifests[0], manifests[1]))
+    if as_json:
+        print_json({"differences": {name: [first, second] for name, first, second in rows}})
+    else:
+        out().print(table("", ["", one, other], rows))
+
+
+def _tell_space(space: Any, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(space).decode())
     else:
-        console.print(f"space [bold]{space.space}[/] is {space.state}")
+        dropped = ", everything it owned is dropped" if space.dropped else ""
+        out().print(f"{space.space} is {space.state}{dropped}", markup=False, soft_wrap=True)
+    if space.state == "backfilling":
+        err().print(f"to wait for it: marquee rollout resume {space.space}", markup=False, soft_wrap=True)
 
 
-@command.command()
-@click.argument("space")
-@OPERATOR
-@REASON
-@JSON
-def promote(space: str, operator: str, reason: str, as_json: bool) -> None:
-    """Make SPACE the champion; the one before stays standby and is still written."""
-    from deploy.spaces import promote_space
-
-    state = promote_space(load_settings(), space, operator=operator, reason=reason or "promote")
-    click.echo(
-        json.dumps({"revision": state.revision, "champion": space}) if as_json else f"{space} is champion"
-    )
-
-
-@command.command()
-@JSON
-def status(as_json: bool) -> None:
-    """Show every space, its state, and the route."""
-    from streaming.control.reader import read_control
-
-    state = read_control(load_settings())
-    if as_json:
-        click.echo(
-            msgspec.json.encode(
-                {"revision": state.revision, "route": state.route, "spaces": list(state.spaces.values())}
-            ).decode()
-        )
-        return
-    table = Table("space", "package", "policy", "state", "dim", title=f"control revision {state.revision}")
-    for space in state.spaces.values():
-        table.add_row(
-            space.space, f"{space.package}@{space.version}", space.policy.name, space.state, str(space.dim)
-        )
-    Console().print(table)
+for move in (*MOVES, gate):
+    command.add_command(move)

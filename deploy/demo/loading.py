@@ -15,7 +15,7 @@ from deploy.data.lag import wait_applied
 from deploy.demo.exact import read_documents, read_vectors
 from deploy.demo.stage import MADE, Stage, marquee, until
 from deploy.demo.tastes import likes_of
-from deploy.spaces import start_space
+from deploy.rollout import start_space
 from streaming.control.documents import SpaceDocument
 from streaming.control.reader import read_control
 from streaming.documents import Ratings as Documented

@@ -1,0 +1,34 @@
+"""What the commands of ``marquee rollout`` share: options, and asking before something is changed."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Sequence
+
+import click
+
+from streaming.exceptions import ConfigurationError
+
+OPERATOR = click.option(
+    "--operator", default=getpass.getuser, help="who is changing it; your login by default"
+)
+REASON = click.option("--reason", default="", help="why; kept with the change")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="say what would change, and change nothing")
+YES = click.option("--yes", "-y", is_flag=True, help="do not ask")
+
+
+def confirm(lines: Sequence[str], yes: bool) -> None:
+    """Show what would change and ask, unless ``yes``.
+
+    Raises:
+        ConfigurationError: there is nobody to ask.
+        click.Abort: the answer was no (exit code 1).
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError("this changes who is served; say --yes, since nobody is here to be asked")
+    for line in lines:
+        click.echo(line, err=True)
+    click.confirm("Go on?", abort=True, err=True)

@@ -1,0 +1,79 @@
+"""The gates ``shadow`` and ``canary`` as tables, from what gateways have counted. Pure."""
+
+from __future__ import annotations
+
+from deploy.rollout.gates.figures import Collected
+from deploy.rollout.gates.limits import Limits
+from deploy.rollout.gates.rows import Gate, at_least, at_most
+from deploy.rollout.gates.sequential import Interval, mean, proportion
+
+SHADOW_ROWS, CANARY_ROWS = 5, 4
+
+
+def shadow_gate(figures: Collected, space: str, champion: str, limits: Limits) -> Gate:
+    """Mirrored lookups of ``space``, each beside the user's own."""
+    wanted = limits.shadow
+    alpha = wanted.alpha / SHADOW_ROWS
+    pairs = figures.sum("shadow_pairs_total", space)
+    errors = figures.sum("lookup_failures_total", space, "shadow")
+    asked = pairs + errors
+    ratio = mean(
+        figures.sum("shadow_log_ratio_sum", space),
+        figures.sum("shadow_log_ratio_squares", space),
+        pairs,
+        alpha,
+    )
+    overlap = mean(
+        figures.sum("shadow_overlap_sum", space), figures.sum("shadow_overlap_squares", space), pairs, alpha
+    )
+    empty = figures.sum("lookup_empty_total", space, "shadow")
+    unprofiled = figures.sum("shadow_unprofiled_total", space)
+    rows = (
+        at_most("errors", proportion(errors, asked, alpha), wanted.errors, asked),
+        at_most("empty answers", proportion(empty, pairs, alpha), wanted.empty, pairs),
+        at_most("without profile", proportion(unprofiled, pairs, alpha), wanted.unprofiled, pairs),
+        at_most("latency ratio", ratio.exp(), wanted.latency_ratio, pairs),
+        at_least("overlap@k", overlap, wanted.overlap, pairs),
+    )
+    return Gate("shadow", space, champion, limits.version, rows)
+
+
+def canary_gate(figures: Collected, space: str, champion: str, limits: Limits) -> Gate:
+    """Canary users of ``space`` against the champion's, over the same stretch of time."""
+    wanted = limits.canary
+    # each row has an interval for either side
+    alpha = wanted.alpha / CANARY_ROWS / 2
+
+    def share(name: str, who: str, role: str, source: str | None = None) -> Interval:
+        answered, failed = _asked(figures, who, role)
+        part = figures.sum(name, who, role, source)
+        return proportion(part, answered + failed, alpha)
+
+    def speed(who: str, role: str) -> Interval:
+        answered, _ = _asked(figures, who, role)
+        total = figures.sum("lookup_log_sum", who, role)
+        return mean(total, figures.sum("lookup_log_squares", who, role), answered, alpha)
+
+    seen = sum(_asked(figures, space, "canary"))
+    differences = (
+        ("more errors", "lookup_failures_total", None, wanted.errors_more),
+        ("more empty answers", "lookup_empty_total", None, wanted.empty_more),
+        ("more without profile", "lookups_total", "popular", wanted.popular_more),
+    )
+    rows = [
+        at_most(
+            name,
+            share(metric, space, "canary", source).minus(share(metric, champion, "champion", source)),
+            limit,
+            seen,
+        )
+        for name, metric, source, limit in differences
+    ]
+    ratio = speed(space, "canary").minus(speed(champion, "champion")).exp()
+    rows.append(at_most("latency ratio", ratio, wanted.latency_ratio, seen))
+    return Gate("canary", space, champion, limits.version, tuple(rows))
+
+
+def _asked(figures: Collected, space: str, role: str) -> tuple[float, float]:
+    """Lookups answered, and lookups that failed."""
+    return figures.sum("lookups_total", space, role), figures.sum("lookup_failures_total", space, role)

@@ -1,0 +1,64 @@
+"""``deploy/gates.toml``: the limits, versioned; an own file may be given."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from streaming.exceptions import ConfigurationError
+
+FILE = Path(__file__).parents[2] / "gates.toml"
+
+
+class VerifyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each number means."""
+
+    alpha: float
+    cosine: float
+    length_error: float
+    latency_ratio: float
+    runs: int
+
+
+class ShadowLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each number means."""
+
+    alpha: float
+    errors: float
+    empty: float
+    unprofiled: float
+    latency_ratio: float
+    overlap: float
+
+
+class CanaryLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each number means."""
+
+    alpha: float
+    errors_more: float
+    empty_more: float
+    popular_more: float
+    latency_ratio: float
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of every gate."""
+
+    version: int
+    verify: VerifyLimits
+    shadow: ShadowLimits
+    canary: CanaryLimits
+
+
+def load_limits(path: Path = FILE) -> Limits:
+    """The limits of a file.
+
+    Raises:
+        ConfigurationError: it cannot be read, a limit is missing, or one is not known.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Limits)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} holds no limits of gates: {error}") from None

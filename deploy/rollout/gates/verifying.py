@@ -1,0 +1,87 @@
+"""The gate ``verify``: the engine that would serve, against recorded outputs and the champion's engine."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from deploy.packages import package_errors
+from deploy.rollout.gates.limits import Limits
+from deploy.rollout.gates.rows import Gate, at_least, at_most
+from deploy.rollout.gates.sequential import Interval
+from handlers.engines import Engine, candidates, load_probe
+from handlers.engines.parity import PROBE_FILE, compare
+from handlers.exceptions import HandlerError
+from model_store import Package
+
+WARM = 3
+
+
+def verify_gate(package: Package, champion: Package | None, limits: Limits, space: str = "") -> Gate:
+    """Parity of the first engine that loads, and its speed beside the champion's.
+
+    Without a champion it is timed against itself, by turns: then the ratio is near 1.
+
+    Raises:
+        MarqueeError: no engine of a package loads.
+    """
+    wanted = limits.verify
+    with package_errors():
+        engine = _engine(package)
+        probe = load_probe(package.path / PROBE_FILE)
+        parity = compare(engine.run(probe.inputs)["vector"], probe.vectors, engine.reduced_precision)
+        against = champion or package
+        ratio = _ratio(
+            engine, probe.inputs, _engine(against), load_probe(against.path / PROBE_FILE).inputs, wanted
+        )
+    count = len(probe.vectors)
+    rows = (
+        at_least("cosine", _exactly(parity.cosine, -1.0), wanted.cosine, count),
+        at_most("length error", _exactly(parity.length_error, math.inf), wanted.length_error, count),
+        at_most("latency ratio", ratio, wanted.latency_ratio, wanted.runs),
+    )
+    return Gate(
+        "verify", space or package.manifest.reference, against.manifest.reference, limits.version, rows
+    )
+
+
+def _exactly(value: float, worst: float) -> Interval:
+    """The worst of all recorded outputs: nothing was sampled. NaN is as bad as can be."""
+    value = value if math.isfinite(value) else worst
+    return Interval(value, value, value)
+
+
+def _engine(package: Package) -> Engine:
+    reasons = []
+    for candidate in candidates(package.path, 1):
+        try:
+            return candidate.load()
+        except HandlerError as error:
+            reasons.append(f"{candidate.name}: {error}")
+    raise HandlerError(f"no engine of {package.manifest.reference} loads: {'; '.join(reasons)}")
+
+
+def _ratio(
+    one: Engine, one_inputs: Mapping[str, Any], other: Engine, other_inputs: Mapping[str, Any], wanted: Any
+) -> Interval:
+    """Geometric mean of the ratio of times of one film, run by turns; Student's interval, of logarithms."""
+    first = [{name: value[:1] for name, value in inputs.items()} for inputs in (one_inputs, other_inputs)]
+    logs = []
+    for number in range(WARM + wanted.runs):
+        # whoever runs second finds other caches: they take turns at that too
+        order = (0, 1) if number % 2 else (1, 0)
+        times = [0.0, 0.0]
+        for place in order:
+            began = time.perf_counter()
+            (one, other)[place].run(first[place])
+            times[place] = time.perf_counter() - began
+        if number >= WARM:
+            logs.append(np.log(times[0] / times[1]))
+    average, error = float(np.mean(logs)), float(stats.sem(logs))
+    half = float(stats.t.ppf(1 - wanted.alpha / 2, len(logs) - 1)) * error
+    return Interval(average, average - half, average + half).exp()

@@ -1,0 +1,122 @@
+"""From a package to a space that is being filled; each step may be repeated (DESIGN section 9)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from deploy.packages import package_errors, package_sources
+from deploy.rollout.changes import advance
+from deploy.rollout.machine import FIRST
+from model_store import (
+    Manifest,
+    ModelStoreError,
+    Package,
+    PackageNotFoundError,
+    build,
+    find,
+    find_source,
+    verify,
+)
+from streaming.control.documents import Change, Move, Policy, SpaceDocument
+from streaming.control.state import ControlState
+from streaming.control.writer import change_control
+from streaming.encoder.management import register_version
+from streaming.exceptions import ConflictError
+from streaming.milvus.client import MilvusStore
+from streaming.settings import Settings
+from streaming.topics import fixed_topics, space_topics
+from streaming.topics.admin import ensure
+
+Step = Callable[[str], None]
+
+
+def new_space_id(package: str, version: str, policy: Policy) -> str:
+    """``<package>-<version>-<policy>-<6 random>``: never used twice."""
+    return f"{package}-{version}-{policy.name}-{secrets.token_hex(3)}"
+
+
+def built(settings: Settings, reference: str) -> Package:
+    """The built package of ``name``, ``name@version`` or a folder, every file as its checksum says.
+
+    A version that is built already is taken as it is: what is served never changes, and its source may
+    lie elsewhere.
+
+    Raises:
+        MarqueeError: there is none, it cannot be built, or a file was changed.
+    """
+    with package_errors():
+        try:
+            # a bare name means its newest version, which may not be built yet
+            package = find(reference, settings.models) if "@" in reference else None
+        except PackageNotFoundError:
+            package = None
+        if package is None:
+            package = build(reference, settings.models, sources=package_sources(settings))
+        verify(package)
+    return package
+
+
+def manifest_of(settings: Settings, reference: str) -> Manifest:
+    """What a package says of itself, built or not; nothing is built.
+
+    Raises:
+        MarqueeError: there is no such package.
+    """
+    with package_errors():
+        try:
+            return find(reference, settings.models).manifest
+        except ModelStoreError:
+            return find_source(reference, package_sources(settings)).manifest
+
+
+def create(settings: Settings, package: Package, policy: Policy, operator: str, reason: str) -> SpaceDocument:
+    """Announce a new space, before anything of it is there: from now on `rollout resume` knows it.
+
+    Raises:
+        ConflictError: somebody else changed control at the same moment, or the id was used before.
+        UnavailableError: Kafka does not answer.
+    """
+    manifest = package.manifest
+    space_id = new_space_id(manifest.name, manifest.version, policy)
+
+    def announced(state: ControlState, change: Change) -> Sequence[SpaceDocument]:
+        if space_id in state.spaces:
+            raise ConflictError(f"{space_id} was used before; try again")
+        first = Move(FIRST, change.at_ms, change.revision, operator, change.reason)
+        space = SpaceDocument(
+            space=space_id,
+            package=manifest.name,
+            version=manifest.version,
+            dim=manifest.dim,
+            id_namespace=manifest.id_namespace,
+            policy=policy,
+            state=FIRST,
+            history=(first,),
+            change=change,
+        )
+        return [space]
+
+    return change_control(settings, operator, reason or "start", announced).spaces[space_id]
+
+
+def provide(
+    settings: Settings, space: SpaceDocument, operator: str, reason: str, step: Step = lambda _: None
+) -> SpaceDocument:
+    """Topic, collections and model version of a ``created`` space; then its worker may start.
+
+    Raises:
+        UnavailableError: Kafka, Milvus or TorchServe do not answer.
+    """
+    package = built(settings, f"{space.package}@{space.version}")
+    step("ensuring topics")
+    ensure(settings, [*fixed_topics(settings), *space_topics(settings, space.space)])
+    step("creating collections")
+    store = MilvusStore(settings)
+    try:
+        store.create_space_collections(space)
+    finally:
+        store.close()
+    step(f"registering {space.package} {space.version} with TorchServe")
+    register_version(settings, package.archive, space.package, space.version)
+    return advance(settings, "backfill", space.space, operator, reason).spaces[space.space]

@@ -1,0 +1,90 @@
+"""A small installation whose packages are real: films, ratings, a ledger, TorchServe, workers on demand."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Producer
+
+from deploy.cli.rollout import command
+from streaming.control.documents import SpaceDocument
+from streaming.control.reader import read_control
+from streaming.events import RatingEvent, encode
+from streaming.kafka.config import producer_options
+from streaming.partition import partition_of
+from streaming.settings import Settings
+from streaming.topics import TopicNames
+from tests.integration.conftest import Spawn
+from tests.integration.encoder.tiny import Tiny
+from tests.support import MarqueeProcess, settings_env
+
+USERS = 25
+
+
+class House:
+    """Operators type :meth:`rollout`; a worker runs for each space that :meth:`staffed` was told of."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tiny: Tiny,
+        spawn: Spawn,
+        monkeypatch: pytest.MonkeyPatch,
+        rng: random.Random,
+    ) -> None:
+        self.settings, self.tiny, self._spawn, self._rng = settings, tiny, spawn, rng
+        self.names = TopicNames(settings.namespace)
+        self.producer = Producer(producer_options(settings, "house"))
+        self.workers: dict[str, MarqueeProcess] = {}
+        for name, value in settings_env(settings).items():
+            monkeypatch.setenv(name, value)
+
+    def fill(self) -> None:
+        """Every film of the tiny package, and ratings of them."""
+        items = self.settings.topics.items_partitions
+        for item in self.tiny.items:
+            self.producer.produce(
+                self.names.items, encode(item), item.item_id, partition=partition_of(item.item_id, items)
+            )
+        for user in range(USERS):
+            for item in self._rng.sample(self.tiny.items, 8):
+                self.rate(f"u{user}", item.item_id, self._rng.choice((1.0, 3.0, 4.0, 5.0)))
+        assert self.producer.flush(20) == 0
+
+    def rate(self, user: str, item: str, value: float) -> None:
+        from datetime import UTC, datetime
+
+        partition = partition_of(user, self.settings.topics.ratings_partitions)
+        event = RatingEvent(user, datetime.now(UTC), item, value)
+        self.producer.produce(self.names.ratings, encode(event), user, partition=partition)
+
+    def staffed(self, space: str) -> MarqueeProcess:
+        """What the supervisor does when it sees a live space."""
+        self.workers[space] = self._spawn("space", space, self.settings)
+        return self.workers[space]
+
+    def rollout(self, *words: str, code: int = 0) -> Result:
+        """``marquee rollout WORDS``, in this process; fails unless it ends with ``code``."""
+        from streaming.exceptions import MarqueeError
+
+        result = CliRunner().invoke(command, list(words))
+        error = result.exception
+        found = error.exit_code if isinstance(error, MarqueeError) else result.exit_code
+        assert found == code, (words, found, error, result.output)
+        return result
+
+    def answer(self, *words: str) -> dict[str, Any]:
+        """The JSON of a command."""
+        result = self.rollout(*words, "--json")
+        loaded: dict[str, Any] = json.loads(result.stdout)
+        return loaded
+
+    def spaces(self) -> dict[str, SpaceDocument]:
+        return dict(read_control(self.settings).spaces)
+
+    def states(self) -> dict[str, str]:
+        return {name: space.state for name, space in self.spaces().items()}
