@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from confluent_kafka.admin import AdminClient
 
@@ -38,6 +38,14 @@ class Heartbeats:
             newest = query.timestamps()
         except KafkaUnavailableError:
             return []
-        owned = set(places)
-        # an empty partition (-1) has no segment that could roll
-        return [p for p, ms in newest.items() if p in owned and 0 <= ms < now_ms - self._segment_ms]
+        return idle(newest, set(places), now_ms - self._segment_ms)
+
+
+def idle(newest: Mapping[Place, int], places: Collection[Place], since_ms: int) -> list[Place]:
+    """Those of ``places`` that were last appended to before ``since_ms``. Pure.
+
+    Args:
+        newest: append time of each partition's newest record in ms; -1 for an empty one, which has no
+            segment that could roll.
+    """
+    return [place for place, ms in newest.items() if place in places and 0 <= ms < since_ms]

@@ -41,6 +41,17 @@ class Lag:
             with contextlib.suppress(KeyError):
                 gauge.remove(str(number))
 
+    def since(self, number: int, waiting: bool, now_ms: int) -> int:
+        """When the oldest record that waits was appended at the latest, in ms; ``now_ms`` where none waits.
+
+        That is when the newest one that is folded was, or, as long as none is, when waiting was first seen.
+        """
+        if not waiting:
+            self._behind_since_ms.pop(number, None)
+            return now_ms
+        first_seen = self._behind_since_ms.setdefault(number, self._newest_ms.get(number, now_ms))
+        return max(first_seen, self._newest_ms.get(number, first_seen))
+
     def measure(self, consumer: Consumer, topic: str, owned: Mapping[int, OwnedPartition]) -> None:
         """Compare positions with the ends that fetching told (no question is asked)."""
         now_ms = int(time.time() * 1000)
@@ -50,13 +61,7 @@ class Lag:
             except KafkaException:
                 high = -1
             lag = max(0, high - partition.position) if partition.phase is Phase.READY else 0
-            waiting = lag > 0 or partition.phase is not Phase.READY
-            if waiting:
-                since = self._behind_since_ms.setdefault(number, self._newest_ms.get(number, now_ms))
-                since = max(since, self._newest_ms.get(number, since))
-            else:
-                self._behind_since_ms.pop(number, None)
-                since = now_ms
+            since = self.since(number, lag > 0 or partition.phase is not Phase.READY, now_ms)
             share = (now_ms - since) / self._retention_ms
             self._measured[number] = (lag, share)
             metrics.LAG.labels(str(number)).set(lag)

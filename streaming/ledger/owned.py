@@ -48,6 +48,8 @@ class OwnedPartition:
         self.memory_only = False
         """Whether there is no usable local store, so that ``pending`` holds every document."""
         self.store_error = ""
+        self.broken = ""
+        """Why the local store must be rebuilt, since a lookup in it failed; empty where none did."""
         self.counts = LikeCounts(number, thresholds)
         self.erased: dict[str, int] = {}
         self.published: dict[str, bytes] = {}
@@ -94,13 +96,17 @@ class OwnedPartition:
     def _forget(self) -> None:
         self.pending, self.flushing, self.pending_bytes = {}, {}, 0
         self.counts.restart(self.counts.thresholds)
-        self.mark = 0
+        self.mark, self.broken = 0, ""
 
     def lookup(self, user: str) -> bytes | None:
-        """The committed document of a user. Raises StoreError."""
+        """The committed document of a user. Raises StoreError, and remembers that it did."""
         if user in self.pending:
             return self.pending[user]
-        return None if self.store is None else self.store.get(user)
+        try:
+            return None if self.store is None else self.store.get(user)
+        except StoreError as error:
+            self.broken = str(error)
+            raise
 
     def peek(self, user: str) -> bytes | None:
         """As :meth:`lookup`, for other threads."""

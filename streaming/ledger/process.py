@@ -313,8 +313,9 @@ class Ledger:
         changes = Changes()
         try:
             changes = self._fold.fold(records)
-        except StoreError as error:
-            self._rebuild_broken(str(error))
+        except StoreError:
+            # the batch is dropped whole, so every partition is read again from what is committed
+            self._upkeep.rebuild_broken()
             self._upkeep.give_back(counts)
             self._rewind.update(self.owned)
             return
@@ -344,12 +345,6 @@ class Ledger:
         metrics.DOCUMENTS.inc(sum(len(part.documents) for part in changes.partitions.values()))
         metrics.DEAD.inc(len(changes.dead))
         metrics.FORWARDS.inc(len(changes.forwards))
-
-    def _rebuild_broken(self, reason: str) -> None:
-        # every store is verified again when it is opened: the broken one is found there
-        for owned in self.owned.values():
-            if owned.store is not None and owned.phase is Phase.READY:
-                owned.rebuild(reason)
 
     # -- what happens between batches ---------------------------------------------------------------------
 

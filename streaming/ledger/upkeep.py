@@ -92,6 +92,13 @@ class Upkeep:
                 broken.append(owned.number)
         return broken
 
+    def rebuild_broken(self) -> list[int]:
+        """Throw away the local stores that a lookup failed in; returns their partitions, to be loaded."""
+        broken = [owned for owned in self._owned.values() if owned.broken]
+        for owned in broken:
+            owned.rebuild(owned.broken)
+        return [owned.number for owned in broken]
+
     def mind_memory(self, consumer: Consumer) -> None:
         """While the disk takes nothing, memory holds it all; when that is full, folding waits."""
         full = sum(owned.pending_bytes for owned in self._owned.values()) > MEMORY_BYTES
