@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -34,6 +35,7 @@ from streaming.ledger.packed import (
 from streaming.partition import partition_of
 
 FROM_HEADER = "marquee-from"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KNOWN_LIMIT = 2_000_000
 """Ids remembered as valid; the memory starts over when it is full."""
 
@@ -150,6 +152,7 @@ class Fold:
         """
         changes = Changes()
         decode, home, keys, pack = self._decode, self._home, self.keys, pack_value
+        epoch, day, least, most = EPOCH, DAY_MS, MIN_VALUE, MAX_VALUE
         thresholds = self.thresholds
         single = thresholds[0] if len(thresholds) == 1 else None
         current = -1
@@ -179,13 +182,14 @@ class Fold:
                 continue
             value = event.value
             key = keys.get(event.item_id)
-            at = event.event_time.timestamp() * 1000 + 5e-4
+            since = event.event_time - epoch
+            ms = since.days * day + since.seconds * 1000 + since.microseconds // 1000
             if (
                 key is None
                 or type(value) is not float
-                or not MIN_VALUE <= value <= MAX_VALUE
-                or at < 0
-                or at >= record.timestamp()[1] + DAY_MS
+                or not least <= value <= most
+                or ms < 0
+                or ms >= record.timestamp()[1] + day
                 or event.erase
             ):
                 checked = self._check(record, event, changes)
@@ -195,8 +199,6 @@ class Fold:
                 if event.erase:
                     self._erase(record, user, ms, state, here, changes)
                     continue
-            else:
-                ms = int(at)
             if document is None:
                 document = self._document(state, user)
             if cutoffs and ms <= cutoffs.get(user, -1):
