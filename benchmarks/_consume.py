@@ -30,7 +30,7 @@ def main() -> None:
     consumer.assign([TopicPartition(topic, p, 0) for p in range(settings.topics.ratings_partitions)])
     began, seen = time.monotonic(), 0
     while seen < count or time.monotonic() - began < IDLE_S:
-        messages = consumer.consume(50_000, 0.3)
+        messages = consumer.consume(settings.ledger.batch, 0.3)
         if decode:
             for message in messages:
                 decode_rating(message.value() or b"")

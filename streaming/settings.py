@@ -70,7 +70,7 @@ class GatewaySettings(Section):
 class LedgerSettings(Section):
     """The fold of ratings into user documents."""
 
-    batch: int = Field(50_000, ge=1, description="most records of one transaction")
+    batch: int = Field(100_000, ge=1, description="most records of one transaction")
     batch_wait_s: float = Field(0.01, gt=0, description="how long a micro-batch waits for its first record")
     cache_documents: int = Field(200_000, ge=1, description="decoded documents kept in memory")
     store_interval_s: float = Field(2.0, gt=0, description="how often committed documents go to SQLite")
