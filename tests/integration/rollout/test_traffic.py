@@ -1,0 +1,276 @@
+"""Shadow, canary, promotion and rollback under live lookups on two gateways (rule 8)."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.cli.rollout_gates import gate as gates
+from deploy.rollout.changes import make, plan
+from deploy.rollout.machine import MoveName
+from deploy.rollout.presence import GATEWAY, Followers
+from deploy.stack.ports import free_ports
+from streaming.control.documents import Change, Move, SpaceDocument
+from streaming.control.reader import read_control
+from streaming.control.state import ControlState
+from streaming.control.writer import change_control
+from streaming.settings import Settings
+from tests.integration.conftest import Spawn
+from tests.integration.gateway.world import Api, World, films
+from tests.integration.rollout.traffic import (
+    Revision,
+    Traffic,
+    Truth,
+    astray,
+    failed,
+    longest_gap,
+    mixed,
+)
+from tests.support import settings_env, until
+
+RATE = 200.0
+USERS = [f"user {n}" for n in range(40)]
+ANSWERS = 260
+"""After each move; four moves and the beginning make more than 1,000 that span the revisions."""
+
+
+@dataclass
+class Theatre:
+    """Two spaces of the same films with vectors of their own, and two gateways."""
+
+    world: World
+    old: SpaceDocument
+    new: SpaceDocument
+    truth: dict[str, Truth]
+    gateways: list[Api]
+
+    @property
+    def settings(self) -> Settings:
+        return self.world.settings
+
+    def add(self, seed: int, rows: bool = True) -> SpaceDocument:
+        """A further space that is ready; without rows nobody has a profile in it."""
+        space = self.world.space()
+        made = films(200, seed)
+        self.world.put_films(space, made)
+        profiles = {}
+        if rows:
+            profiles = {u: self.world.put_user(space, u, made[n : n + 6]) for n, u in enumerate(USERS)}
+        self.truth[space.space] = Truth(profiles, {film.item_id: film.vector for film in made})
+
+        def ready(state: ControlState, change: Change) -> list[SpaceDocument]:
+            here = state.spaces[space.space]
+            return [msgspec.structs.replace(here, state="ready", history=(Move("ready", 1),), change=change)]
+
+        return change_control(self.settings, "test", "ready", ready).spaces[space.space]
+
+    def move(self, move: MoveName, space: str | None = None, percent: float | None = None) -> Revision:
+        """What the command does, with the times that judge answers."""
+        with Followers(self.settings) as followers:
+            written = time.monotonic()
+            after = make(self.settings, plan(self.settings, move, space, percent), "ann", "")
+            seen = followers.wait(after.revision, time.monotonic(), GATEWAY, 60.0)
+        assert seen.processes == len(self.gateways)
+        assert not seen.lagging
+        assert after.route is not None
+        print(f"  {move}: revision {after.revision} seen by both gateways after {seen.ms:.0f} ms")
+        return Revision(after.route, written, time.monotonic())
+
+    def count(self, name: str, **labels: str) -> float:
+        """A metric, summed over the gateways."""
+        total = 0.0
+        for gateway in self.gateways:
+            for family in text_string_to_metric_families(gateway.get("/metrics").text):
+                for sample in family.samples:
+                    if sample.name == f"marquee_gateway_{name}" and labels.items() <= sample.labels.items():
+                        total += sample.value
+        return total
+
+
+@pytest.fixture
+def theatre(settings: Settings, milvus: object, spawn: Spawn) -> Iterator[Theatre]:
+    world = World(settings)
+    old = world.space()
+    theatre = Theatre(world, old, old, {}, [])
+    made = films(200, 7)
+    world.put_films(old, made)
+    profiles = {user: world.put_user(old, user, made[n : n + 6]) for n, user in enumerate(USERS)}
+    theatre.truth[old.space] = Truth(profiles, {film.item_id: film.vector for film in made})
+    world.route(old)
+    theatre.new = theatre.add(8)
+    theatre.gateways.append(world.start(spawn))
+    (port,) = free_ports(1)
+    other = world.settings.gateway.model_copy(update={"port": port, "url": f"http://127.0.0.1:{port}"})
+    second = world.settings.model_copy(update={"gateway": other})
+    theatre.gateways.append(Api(second, spawn("gateway", second, instance="1")))
+    until(theatre.gateways[1].ready, 120, what="the second gateway is ready")
+    yield theatre
+    for space in world.spaces.values():
+        world.store.drop_space_collections(space)
+
+
+def urls(theatre: Theatre) -> list[str]:
+    return [str(gateway.http.base_url) for gateway in theatre.gateways]
+
+
+def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
+    theatre: Theatre, rng: random.Random
+) -> None:
+    route = read_control(theatre.settings).route
+    assert route is not None
+    revisions = [Revision(route, 0.0, 0.0)]
+    traffic = Traffic(urls(theatre), USERS, RATE, rng)
+    began = time.monotonic()
+    try:
+        traffic.more(ANSWERS)
+        for move, percent in (("canary", 30.0), ("promote", None), ("rollback", None), ("rollback", None)):
+            space = theatre.new.space if move != "rollback" else None
+            revisions.append(theatre.move(move, space, percent))  # type: ignore[arg-type]
+            traffic.more(ANSWERS)
+    finally:
+        traffic.stop()
+    answers = traffic.answers
+    seconds = time.monotonic() - began
+    assert failed(answers) == []
+    assert mixed(answers, theatre.truth) == []
+    assert astray(answers, revisions) == []
+    assert len(answers) >= 1_000
+    by_space = {s: sum(a.body is not None and a.body["space"] == s for a in answers) for s in theatre.truth}
+    assert min(by_space.values()) >= ANSWERS
+    before = sorted(a.ended - a.began for a in answers if a.ended < revisions[1].written)
+    gaps = [longest_gap(answers, r.written, r.seen + 1.0) for r in revisions[2:]]
+    quiet = longest_gap(answers, answers[0].ended, revisions[1].written)
+    print(
+        f"  {len(answers)} lookups, {len(answers) / seconds:.0f}/s, 0 failed, 0 mixed; longest gap around a"
+        f" promotion or rollback {1000 * max(gaps):.0f} ms, before {1000 * quiet:.0f} ms; p99 of a lookup"
+        f" before {1000 * before[int(0.99 * len(before))]:.0f} ms"
+    )
+
+    # negative controls: a mixture is seen, and so is a user in the wrong space
+    swapped = {theatre.old.space: theatre.new.space, theatre.new.space: theatre.old.space}
+    some = [a for a in answers if a.body is not None][:50]
+    forged = [replace(a, body={**a.body, "space": swapped[a.body["space"]]}) for a in some if a.body]
+    assert len(mixed(forged, theatre.truth)) == len(forged)
+    assert astray(answers, revisions[:1])
+
+
+def test_a_shadow_is_asked_and_nobody_notices(theatre: Theatre, rng: random.Random) -> None:
+    old, new = theatre.old.space, theatre.new.space
+    theatre.move("shadow", new)
+    traffic = Traffic(urls(theatre), USERS, 40.0, rng)
+    try:
+        traffic.more(60)
+        until(lambda: theatre.count("shadow_pairs_total", space=new) >= 20, 60, what="lookups are mirrored")
+        theatre.world.store.drop_collection(theatre.new.items_collection)
+        theatre.world.store.drop_collection(theatre.new.users_collection)
+        traffic.more(60)
+        until(
+            lambda: theatre.count("lookup_failures_total", space=new, role="shadow") >= 5,
+            60,
+            what="the shadow fails, and that is counted",
+        )
+        traffic.more(20)
+    finally:
+        traffic.stop()
+    assert failed(traffic.answers) == []
+    assert mixed(traffic.answers, theatre.truth) == []
+    assert {a.body["space"] for a in traffic.answers if a.body} == {old}
+    pairs = theatre.count("shadow_pairs_total", space=new)
+    # other vectors, other films: the overlap of two random tens of 200 is small
+    assert 0 <= theatre.count("shadow_overlap_sum", space=new) / pairs < 0.5
+    assert theatre.count("lookup_failures_total", space=old) == 0
+    assert theatre.count("lookups_total", space=old, role="champion") >= len(traffic.answers)
+
+
+QUICK = """
+version = 7
+[verify]
+alpha = 0.05
+cosine = 0.9999
+length_error = 1e-4
+latency_ratio = 1.5
+runs = 10
+[shadow]
+alpha = 0.05
+errors = 0.05
+empty = 0.05
+unprofiled = 0.05
+latency_ratio = 20.0
+overlap = 0.0
+[canary]
+alpha = 0.05
+errors_more = 0.05
+empty_more = 0.05
+popular_more = 0.05
+latency_ratio = 5.0
+"""
+"""Wide enough that a few hundred lookups decide."""
+
+
+def test_gates_judge_by_lookups_and_act_by_themselves(
+    theatre: Theatre, rng: random.Random, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings_env(theatre.settings).items():
+        monkeypatch.setenv(name, value)
+    limits = tmp_path / "gates.toml"
+    limits.write_text(QUICK)
+
+    def gate(name: str, space: str, code: int) -> dict[str, Any]:
+        words = [name, space, "--auto", "--limits", str(limits), "--timeout", "150", "--json"]
+        result = CliRunner().invoke(gates, words)
+        assert result.exit_code == code, (result.output, result.exception)
+        loaded: dict[str, Any] = json.loads(result.stdout)
+        return loaded
+
+    bad = theatre.add(9, rows=False)
+    traffic = Traffic(urls(theatre), USERS, 120.0, rng)
+    try:
+        # worse by construction: nobody has a profile there, and no request fails because of it
+        theatre.move("canary", bad.space, 50.0)
+        found = gate("canary", bad.space, 14)
+        assert [row["name"] for row in found["rows"] if row["verdict"] == "failed"] == [
+            "more without profile"
+        ]
+        assert (found["aborted"], found["dropped"], found["version"]) == (bad.space, True, 7)
+        state = read_control(theatre.settings)
+        assert state.route is not None
+        assert state.route.canary is None
+        assert state.spaces[bad.space].history[-1].reason == "gate canary failed: more without profile"
+        # as good by construction
+        theatre.move("shadow", theatre.new.space)
+        assert gate("shadow", theatre.new.space, 0)["verdict"] == "passed"
+        theatre.move("canary", theatre.new.space, 50.0)
+        assert gate("canary", theatre.new.space, 0)["promoted"] == theatre.new.space
+        traffic.more(20)
+    finally:
+        traffic.stop()
+    assert failed(traffic.answers) == []
+    champion = read_control(theatre.settings).route
+    assert champion is not None
+    assert champion.champion == theatre.new.space
+
+
+def test_a_stopped_gateway_is_named_as_lagging(theatre: Theatre) -> None:
+    import signal
+
+    stopped = theatre.gateways[1].process
+    stopped.send(signal.SIGSTOP)
+    try:
+        with Followers(theatre.settings) as followers:
+            after = make(theatre.settings, plan(theatre.settings, "promote", theatre.new.space), "ann", "")
+            seen = followers.wait(after.revision, time.monotonic(), GATEWAY, 3.0)
+        assert [key.split("@")[0] for key in seen.lagging] == ["gateway/1"]
+    finally:
+        stopped.send(signal.SIGCONT)
+    assert httpx.get(f"{urls(theatre)[1]}/healthz", timeout=30, trust_env=False).status_code == 200
