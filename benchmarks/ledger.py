@@ -36,7 +36,7 @@ from streaming.topics.admin import ensure
 from tests.support import settings_env
 
 EVENTS = int(os.environ.get("MARQUEE_BENCH_EVENTS", "1000000"))
-QUIX_EVENTS = int(os.environ.get("MARQUEE_BENCH_QUIX_EVENTS", "1000000"))
+QUIX_EVENTS = int(os.environ.get("MARQUEE_BENCH_QUIX_EVENTS", "300000"))
 REPEATS = int(os.environ.get("MARQUEE_BENCH_REPEATS", "3"))
 BATCH_SECONDS = int(os.environ.get("MARQUEE_BENCH_BATCH_SECONDS", "60"))
 RATE = 1_000
