@@ -68,7 +68,8 @@ class Pipeline:
         while not self._closed.wait(0.5):
             for process in (self.ledger, self.worker):
                 if process not in self._down and not process.running:
-                    print(f"  {process.arguments[0]} ended by itself and is started again", flush=True)
+                    code = process.process.returncode
+                    print(f"  {process.arguments[0]} ended with {code} and is started again", flush=True)
                     process.restart()
 
     @contextmanager
