@@ -50,7 +50,7 @@ console = Console(stderr=True)
 
 
 def computed() -> list[float]:
-    """Profiles a second of each repeat."""
+    """Profiles per CPU-second of each repeat: whoever else runs takes none of that."""
     rng, films = np.random.default_rng(0), make_films(FILMS)
     rows = rng.integers(0, FILMS, size=USERS * LIKES).astype(np.int32)
     present = np.ones(len(rows), dtype=bool)
@@ -58,9 +58,9 @@ def computed() -> list[float]:
     bounds = np.arange(USERS + 1, dtype=np.int64) * LIKES
     rates = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began = time.process_time()
         profiles(films.vectors, present, rows, classes, bounds, MEAN)
-        rates.append(USERS / (time.perf_counter() - began))
+        rates.append(USERS / (time.process_time() - began))
     return rates
 
 
@@ -87,7 +87,7 @@ def filled_state(settings: Settings, state: SpaceState) -> dict[str, int]:
 
 
 def written(settings: Settings) -> tuple[list[float], list[float]]:
-    """(rows a second by the writer, by upserts alone), one of each a round, in turns."""
+    """(rows a second by the writer, by upserts alone) of each round; both write batch by batch, in turns."""
     space, other = make_space(settings), make_space(settings)
     store, batch = MilvusStore(settings), settings.space.write_batch
     state = SpaceState(space, "bench", 3600.0)
@@ -110,14 +110,17 @@ def written(settings: Settings) -> tuple[list[float], list[float]]:
     by_writer, alone = [], []
     for _ in range(ROUNDS):
         mark()
-        began = time.perf_counter()
-        while writer.write_once():
-            pass
-        by_writer.append(USERS / (time.perf_counter() - began))
-        began = time.perf_counter()
+        ours = raw = 0.0
         for rows_of_batch in ready:
+            began = time.perf_counter()
+            assert writer.write_once(), "there were rows to write"
+            ours += time.perf_counter() - began
+            began = time.perf_counter()
             client.upsert(other.users_collection, rows_of_batch)
-        alone.append(USERS / (time.perf_counter() - began))
+            raw += time.perf_counter() - began
+        assert not writer.write_once(), "all rows are written"
+        by_writer.append(USERS / ours)
+        alone.append(USERS / raw)
     assert store.count(space.users_collection) == USERS, "the writer has not written every row"
     client.close()
     store.close()
@@ -161,6 +164,7 @@ def reconciled(users: int) -> dict[str, Any]:
             memory = psutil.Process(child.pid).memory_info().rss / 2**20
             passes = ask(settings, beat.address, "/passes") or {}
             store.close()
+    console.print(f"ready after {ready:.0f} s, a pass in {seconds:.1f} s, {memory:.0f} MiB")
     return {
         "users": users,
         "ready_s": ready,
@@ -180,7 +184,7 @@ def main() -> None:
     passes = [reconciled(users) for users in ([USERS] if QUICK else [USERS, MANY_USERS])]
     rate, ours, raw = (float(np.median(values)) for values in (rates, by_writer, alone))
     rows = [
-        {"what": "profiles/s computed", "users": USERS, "value": rate},
+        {"what": "profiles per CPU-second, computed", "users": USERS, "value": rate},
         {"what": "rows/s written by the writer", "users": USERS, "value": ours},
         {"what": "rows/s, Milvus upserts alone", "users": USERS, "value": raw},
     ]
@@ -196,7 +200,7 @@ def main() -> None:
         | {"written_by_writer": by_writer, "upserts_alone": alone},
         rows,
         [
-            Goal(f"profiles/s computed, {LIKES} likes, {DIM}-d", rate, 20_000),
+            Goal(f"profiles per CPU-second, {LIKES} likes, {DIM}-d", rate, 20_000),
             Goal("rows written / Milvus upserts alone", ours / raw, 0.8),
         ],
     )
