@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "how good is what is served, offline",
     "item": "put, show or remove one film",
     "items": "check item vectors and rows",
+    "kpi": "what became of recommendations, by space",
     "model": "packages: build, verify, list",
     "profiles": "check, repair or erase user profiles",
     "rate": "rate a film",

@@ -24,7 +24,10 @@ ROUTING: frozenset[MoveName] = frozenset(
 def documents(
     state: ControlState, change: Change, move: MoveName, space_id: str, percent: float | None = None
 ) -> Sequence[Document]:
-    """The documents of ``move``, space first; none where it has been made already.
+    """The documents of ``move``; none where it has been made already.
+
+    The route comes first: who has read only part of them goes by the new route among spaces that are
+    all still live, and never by an old one to a space that is not.
 
     Args:
         percent: share of the users, 0 < percent <= 100, for ``canary`` only.
@@ -48,7 +51,7 @@ def documents(
     if move in ROUTING:
         route = _routed(state.route, change, move, space_id, percent)
         if route is not None and (state.route is None or _differs(route, state.route)):
-            written.append(route)
+            written.insert(0, route)
     return written
 
 

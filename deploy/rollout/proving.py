@@ -11,6 +11,7 @@ from deploy.checks.items import ItemCheck
 from deploy.checks.users import UserCheck
 from deploy.data.lag import LagWatch
 from deploy.rollout.exceptions import NotProvenError
+from deploy.rollout.gates.limits import load_limits
 from deploy.rollout.presence import Followers
 from streaming.control.documents import SpaceDocument
 from streaming.control.reader import read_control
@@ -94,7 +95,8 @@ def prove(settings: Settings, space: SpaceDocument, timeout_s: float, step: Step
     Rows of a new space trail what its worker has read, so a finding is looked at again until time is up.
 
     Raises:
-        NotProvenError: something still differs then; the space stays as it is.
+        NotProvenError: something still differs then, or the encoder refused too many films; the space
+            stays as it is.
         ConflictError: somebody aborted the space meanwhile.
     """
     until = time.monotonic() + timeout_s
@@ -104,10 +106,27 @@ def prove(settings: Settings, space: SpaceDocument, timeout_s: float, step: Step
         items = ItemCheck(settings, space, wait_s, step).run()
         proof = Proof(users.log, users.rows[space.space], items)
         if proof.clean:
+            require_vectors(items, load_limits().ready.refused)
             return proof
         if time.monotonic() > until:
             raise NotProvenError(f"{space.space} is not what the log says: {proof}")
         _still_wanted(settings, space)
+
+
+def require_vectors(items: ItemFindings, most: float) -> None:
+    """A film that was refused is explained by the DLQ, and so no difference; a space of such films is none.
+
+    Args:
+        most: share of the films that may be refused.
+
+    Raises:
+        NotProvenError: more are.
+    """
+    if items.refused > most * items.items:
+        raise NotProvenError(
+            f"the encoder of {items.space} refused {items.refused} of {items.items} films, more than"
+            f" {most:.0%}; `marquee dlq list` says why"
+        )
 
 
 def _still_wanted(settings: Settings, space: SpaceDocument) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from streaming.events import JSON, InvalidEventError, Item, RatingEvent, encode
+from streaming.events.feedback import Feedback
 from streaming.gateway.answers import Served
 from streaming.gateway.exceptions import LedgerBehindError, NotAcknowledgedError, NotReadyError
 from streaming.gateway.items import Place
@@ -20,8 +21,8 @@ from streaming.gateway.state import GatewayState
 from streaming.partition import partition_of
 
 SOURCE = "/marquee/gateway"
-RATING, ITEM, REMOVED, SERVED = (
-    f"marquee.{kind}.v1" for kind in ("rating", "item", "item-removed", "served")
+RATING, ITEM, REMOVED, SERVED, FEEDBACK = (
+    f"marquee.{kind}.v1" for kind in ("rating", "item", "item-removed", "served", "feedback")
 )
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -146,6 +147,32 @@ class Intake:
         offset = await self._state.producer.send_one(self._item(item_id, None, REMOVED, request))
         self._state.items.note(item_id, Place(offset, False))
 
+    async def feedback(
+        self, rows: Sequence[Feedback | InvalidEventError], request: Mapping[str, str]
+    ) -> Taken:
+        """Send the good events about answers, and say what is wrong with the others.
+
+        Raises:
+            PartlyAcknowledgedError: if Kafka did not acknowledge each of them in time.
+        """
+        events = [(index, row) for index, row in enumerate(rows) if isinstance(row, Feedback)]
+        errors = [
+            RowError(index, row.reason, row.field)
+            for index, row in enumerate(rows)
+            if isinstance(row, InvalidEventError)
+        ]
+        records = [self._feedback(event, request) for _, event in events]
+        lost = [
+            RowError(index, f"not acknowledged: {delivery.error}")
+            for (index, _), delivery in zip(events, await self._state.producer.send(records), strict=True)
+            if delivery.error is not None
+        ]
+        failed = tuple(sorted(errors + lost, key=lambda error: error.index))
+        taken = Taken(len(events) - len(lost), len(failed), failed)
+        if lost:
+            raise PartlyAcknowledgedError(taken, lost[0].detail)
+        return taken
+
     def served(self, answer: Served) -> None:
         """Note what was answered, without waiting for it."""
         partition = partition_of(answer.recommendation_id, self._topics.ratings_partitions)
@@ -163,6 +190,13 @@ class Intake:
         partition = partition_of(event.user_id, self._topics.ratings_partitions)
         headers = cloud_headers(RATING, request)
         return Record(self._state.names.ratings, partition, event.user_id.encode(), encode(event), headers)
+
+    def _feedback(self, event: Feedback, request: Mapping[str, str]) -> Record:
+        # on the partition of its answer in ``served.v1``, which has as many
+        partition = partition_of(event.recommendation_id, self._topics.ratings_partitions)
+        headers = cloud_headers(FEEDBACK, request)
+        key = event.recommendation_id.encode()
+        return Record(self._state.names.events, partition, key, msgspec.json.encode(event), headers)
 
     def _item(self, item_id: str, value: bytes | None, kind: str, request: Mapping[str, str]) -> Record:
         partition = partition_of(item_id, self._topics.items_partitions)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from streaming.events.feedback import Feedback
 from streaming.gateway.answers import Recommendations, Similar
 from streaming.gateway.intake import Taken
 from streaming.gateway.parse import MAX_EXCLUDED, MAX_K, MAX_ROWS, ItemBody, RatingBody
@@ -19,7 +20,7 @@ DESCRIPTION = (
     "Ratings and films in, recommendations out. Every error is a problem document (RFC 9457). Send the API "
     "key as `X-API-Key` or `Authorization: Bearer`. A slash within an id is written `%2F`."
 )
-_TYPES = (RatingBody, ItemBody, Taken, Recommendations, Similar, User, Problem)
+_TYPES = (RatingBody, ItemBody, Feedback, Taken, Recommendations, Similar, User, Problem)
 _REF = "#/components/schemas/{name}"
 
 RATING = {"user_id": "1", "item_id": "ml:296", "value": 4.5, "event_time": "2026-01-01T00:00:00Z"}
@@ -48,6 +49,7 @@ RECOMMENDATIONS: dict[str, Any] = {
         | {"reasons": [{"item_id": "ml:296", "title": "Pulp Fiction", "share": 0.2}], "rest": 0.3}
     ],
 }
+FEEDBACK = {"recommendation_id": RECOMMENDATIONS["recommendation_id"], "item_id": "ml:593", "kind": "click"}
 SIMILAR = {"item_id": "ml:296", "space": "item-encoder-1-mean-a1b2c3", "items": [_RECOMMENDED]}
 TAKEN = {
     "accepted": 1,
@@ -156,6 +158,7 @@ def _bulk(one: str, name: str, example: Any) -> dict[str, Any]:
 _TAKEN = "Stored on all in-sync replicas; the rows listed as errors were not taken"
 
 POST_RATINGS = _route(202, _TAKEN, "Taken", TAKEN, body=_bulk("RatingBody", "ratings", RATING))
+POST_EVENTS = _route(202, _TAKEN, "Taken", TAKEN, body=_bulk("Feedback", "events", FEEDBACK))
 DELETE_RATING = _route(
     202, _TAKEN, "Taken", {"accepted": 1, "rejected": 0, "errors": []}, [_USER, _ITEM, _AT]
 )

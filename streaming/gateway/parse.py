@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from streaming.events import InvalidEventError, Item, RatingEvent, check_item, check_rating
+from streaming.events.feedback import Feedback, check_feedback
 from streaming.events.ratings import AwareTime
 from streaming.gateway.catalogue import ItemFilter
 from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
@@ -52,6 +53,7 @@ class ItemBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _rating = msgspec.json.Decoder(RatingBody)
 _item = msgspec.json.Decoder(ItemBody)
+_feedback = msgspec.json.Decoder(Feedback)
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -184,6 +186,21 @@ def rating_of(row: bytes | msgspec.Raw, now_ms: int) -> RatingEvent:
     event = RatingEvent(body.user_id, at, body.item_id, body.value)
     check_rating(event, now_ms)
     return event
+
+
+def feedback_of(row: bytes | msgspec.Raw, now_ms: int) -> Feedback:
+    """The checked event about an answer in a row; its time is now where it is left out.
+
+    Raises:
+        InvalidEventError: with the reason and, where there is one, the field.
+    """
+    try:
+        event = _feedback.decode(bytes(row))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
+    if event.event_time is None:
+        event = msgspec.structs.replace(event, event_time=datetime.fromtimestamp(now_ms / 1000, UTC))
+    return check_feedback(event, now_ms)
 
 
 def item_of(row: bytes | msgspec.Raw, item_id: str | None = None) -> tuple[Item, bool]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from deploy.rollout.attribution import Joined
 from deploy.rollout.gates.figures import Collected
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate, at_least, at_most
 from deploy.rollout.gates.sequential import Interval, mean, proportion
 
-SHADOW_ROWS, CANARY_ROWS = 5, 4
+SHADOW_ROWS, CANARY_ROWS = 5, 5
 
 
 def shadow_gate(figures: Collected, space: str, champion: str, limits: Limits) -> Gate:
@@ -38,8 +39,14 @@ def shadow_gate(figures: Collected, space: str, champion: str, limits: Limits) -
     return Gate("shadow", space, champion, limits.version, rows)
 
 
-def canary_gate(figures: Collected, space: str, champion: str, limits: Limits) -> Gate:
-    """Canary users of ``space`` against the champion's, over the same stretch of time."""
+def canary_gate(
+    figures: Collected, space: str, champion: str, limits: Limits, feedback: Joined | None = None
+) -> Gate:
+    """Canary users of ``space`` against the champion's, over the same stretch of time.
+
+    Args:
+        feedback: what became of answers, for the row of likes.
+    """
     wanted = limits.canary
     # each row has an interval for either side
     alpha = wanted.alpha / CANARY_ROWS / 2
@@ -71,7 +78,16 @@ def canary_gate(figures: Collected, space: str, champion: str, limits: Limits) -
     ]
     ratio = speed(space, "canary").minus(speed(champion, "champion")).exp()
     rows.append(at_most("latency ratio", ratio, wanted.latency_ratio, seen))
+    if feedback is not None:
+        answers = feedback.answers(space)
+        fewer = _liked(feedback, champion, alpha).minus(_liked(feedback, space, alpha))
+        rows.append(at_most("fewer liked", fewer, wanted.likes_fewer, answers))
     return Gate("canary", space, champion, limits.version, tuple(rows))
+
+
+def _liked(feedback: Joined, space: str, alpha: float) -> Interval:
+    """The share of answers of which a film was liked."""
+    return proportion(feedback.having(space, "like"), feedback.answers(space), alpha)
 
 
 def _asked(figures: Collected, space: str, role: str) -> tuple[float, float]:

@@ -12,6 +12,12 @@ from streaming.exceptions import ConfigurationError
 FILE = Path(__file__).parents[2] / "gates.toml"
 
 
+class ReadyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each number means."""
+
+    refused: float
+
+
 class VerifyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the file itself for what each number means."""
 
@@ -40,6 +46,7 @@ class CanaryLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     errors_more: float
     empty_more: float
     popular_more: float
+    likes_fewer: float
     latency_ratio: float
 
 
@@ -47,6 +54,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of every gate."""
 
     version: int
+    ready: ReadyLimits
     verify: VerifyLimits
     shadow: ShadowLimits
     canary: CanaryLimits

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import httpx
 
 from deploy.rollout.exceptions import IllegalStepError
+from deploy.rollout.feedback import FeedbackWatch
 from deploy.rollout.gates.figures import Collected, Key, parse
 from deploy.rollout.gates.judging import canary_gate, shadow_gate
 from deploy.rollout.gates.limits import Limits
@@ -22,9 +24,6 @@ from streaming.settings import Settings
 LOOK_S = 1.0
 SCRAPE_S = 5.0
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-
-JUDGES = {"shadow": shadow_gate, "canary": canary_gate}
-"""Each judges a space in the state of its own name."""
 
 
 def watch(
@@ -47,14 +46,22 @@ def watch(
         UnavailableError: no gateway answers, or Kafka does not.
     """
     until, figures = time.monotonic() + timeout_s, Collected()
-    with Followers(settings) as followers, _client(settings) as http:
+    with (
+        Followers(settings) as followers,
+        _client(settings) as http,
+        closing(FeedbackWatch(settings)) as feedback,
+    ):
         while True:
             state = read_control(settings)
             space = find(state, space_id)
             if space.state != name or state.route is None:
                 raise IllegalStepError(f"{space_id} is {space.state}: the gate `{name}` judges a {name}")
             figures.look(_scrape(http, followers))
-            gate = JUDGES[name](figures, space_id, state.route.champion, limits)
+            champion = state.route.champion
+            if name == "shadow":
+                gate = shadow_gate(figures, space_id, champion, limits)
+            else:
+                gate = canary_gate(figures, space_id, champion, limits, feedback.look())
             look(gate)
             if gate.verdict != "open" or time.monotonic() > until:
                 return gate

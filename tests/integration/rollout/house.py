@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from confluent_kafka import Producer
 from deploy.cli.rollout import command
 from streaming.control.documents import SpaceDocument
 from streaming.control.reader import read_control
-from streaming.events import RatingEvent, encode
+from streaming.events import Item, RatingEvent, encode
+from streaming.exceptions import MarqueeError
 from streaming.kafka.config import producer_options
 from streaming.partition import partition_of
 from streaming.settings import Settings
@@ -45,32 +47,37 @@ class House:
 
     def fill(self) -> None:
         """Every film of the tiny package, and ratings of them."""
-        items = self.settings.topics.items_partitions
         for item in self.tiny.items:
-            self.producer.produce(
-                self.names.items, encode(item), item.item_id, partition=partition_of(item.item_id, items)
-            )
+            self.put(item)
         for user in range(USERS):
             for item in self._rng.sample(self.tiny.items, 8):
                 self.rate(f"u{user}", item.item_id, self._rng.choice((1.0, 3.0, 4.0, 5.0)))
         assert self.producer.flush(20) == 0
 
+    def put(self, item: Item) -> None:
+        self._film(item.item_id, encode(item))
+
+    def remove(self, item_id: str) -> None:
+        self._film(item_id, None)
+
+    def _film(self, item_id: str, value: bytes | None) -> None:
+        partition = partition_of(item_id, self.settings.topics.items_partitions)
+        self.producer.produce(self.names.items, value, item_id, partition=partition)
+
     def rate(self, user: str, item: str, value: float) -> None:
-        from datetime import UTC, datetime
+        self.send(RatingEvent(user, datetime.now(UTC), item, value))
 
-        partition = partition_of(user, self.settings.topics.ratings_partitions)
-        event = RatingEvent(user, datetime.now(UTC), item, value)
-        self.producer.produce(self.names.ratings, encode(event), user, partition=partition)
+    def send(self, event: RatingEvent) -> None:
+        partition = partition_of(event.user_id, self.settings.topics.ratings_partitions)
+        self.producer.produce(self.names.ratings, encode(event), event.user_id, partition=partition)
 
-    def staffed(self, space: str) -> MarqueeProcess:
+    def staffed(self, space: str, environment: dict[str, str] | None = None) -> MarqueeProcess:
         """What the supervisor does when it sees a live space."""
-        self.workers[space] = self._spawn("space", space, self.settings)
+        self.workers[space] = self._spawn("space", space, self.settings, environment=environment)
         return self.workers[space]
 
     def rollout(self, *words: str, code: int = 0) -> Result:
         """``marquee rollout WORDS``, in this process; fails unless it ends with ``code``."""
-        from streaming.exceptions import MarqueeError
-
         result = CliRunner().invoke(command, list(words))
         error = result.exception
         found = error.exit_code if isinstance(error, MarqueeError) else result.exit_code

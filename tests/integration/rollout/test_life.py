@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from deploy.rollout.changes import make, plan
 from deploy.rollout.exceptions import IllegalStepError, NotProvenError
+from deploy.rollout.proving import prove
 from streaming.control.documents import SpaceDocument
 from streaming.encoder.management import EncoderManagement
 from streaming.kafka.config import admin_options
@@ -18,6 +21,9 @@ from streaming.milvus.client import MilvusStore
 from streaming.settings import Settings
 from tests.integration.rollout.house import USERS, House
 from tests.support import until
+
+pytestmark = pytest.mark.timeout(600)
+"""Services start and packages are trained for the first test: that takes long on a busy machine."""
 
 PACKAGE = "tiny-encoder@1"
 
@@ -143,6 +149,15 @@ def killed(house: House, word: str, *what: str) -> None:
     assert run.returncode == -signal.SIGKILL, run.stderr[-2000:]
 
 
+def break_a_row(settings: Settings, space: SpaceDocument) -> None:
+    """Another vector for one user, which says that it is the newest."""
+    store = MilvusStore(settings)
+    row = store.get_user(space.users_collection, "u1")
+    assert row is not None
+    store.upsert_users(space.users_collection, [replace(row, vector=row.vector * 2 + 1)])
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [
@@ -157,15 +172,16 @@ def test_killed_at_any_step_it_goes_on(house: House, start: str, end: str) -> No
     (space,) = house.spaces().values()
     assert space.state == "created", "the fault hit in the middle"
     assert house.answer("status")["unfinished"] == [space.space]
-    # nobody works for it, so it is not proven: it says so and stays where it is
-    house.staffed(space.space)
+    worker = house.staffed(space.space)
     (ready,) = house.answer("resume")["spaces"]
     assert (ready["space"], ready["state"]) == (space.space, "ready")
+    worker.kill9()  # or it would mend what is broken now
+    break_a_row(house.settings, space)
+    with pytest.raises(NotProvenError, match="stale 1"):
+        prove(house.settings, house.spaces()[space.space], 1.0)
 
     planned = house.answer("abort", space.space, "--dry-run")
     assert planned["dry_run"]
-    from deploy.rollout.changes import make, plan
-
     make(house.settings, plan(house.settings, "abort", space.space), "ann", "")
     killed(house, end, PACKAGE, space.space)
     assert not house.spaces()[space.space].dropped, "the fault hit in the middle"
@@ -174,27 +190,3 @@ def test_killed_at_any_step_it_goes_on(house: House, start: str, end: str) -> No
     assert owned(house.settings, space) == NOTHING
     assert models(house.settings, space) == []
     assert house.answer("resume")["spaces"] == []
-
-
-def test_a_space_with_a_wrong_row_is_not_ready(house: House) -> None:
-    from deploy.rollout.proving import prove
-    from streaming.milvus.rows import UserRow
-    from streaming.partition import partition_of
-
-    name = house.answer("start", PACKAGE, "--detach")["space"]
-    worker = house.staffed(name)
-    space = house.spaces()[name]
-    prove(house.settings, space, 90.0)
-    worker.kill9()  # or it would mend the row
-    store = MilvusStore(house.settings)
-    row = store.get_user(space.users_collection, "u1")
-    assert row is not None
-    part = partition_of("u1", house.settings.topics.ratings_partitions)
-    wrong = UserRow(
-        "u1", row.vector * 2 + 1, row.revision, part, 1, "x", row.n_liked, row.n_rated, 0, row.seen
-    )
-    store.upsert_users(space.users_collection, [wrong])
-    store.close()
-    with pytest.raises(NotProvenError, match="stale 1"):
-        prove(house.settings, space, 1.0)
-    assert house.states()[name] == "backfilling"

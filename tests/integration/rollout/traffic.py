@@ -16,6 +16,7 @@ from streaming.control.documents import RouteDocument
 from streaming.gateway.routing import space_for
 from tests.integration.gateway.world import KEY, Vectors
 
+STALL_STEP_S = 0.005
 TOLERANCE = 1e-4
 """Of a score, relative: Milvus computes in float32."""
 
@@ -62,6 +63,10 @@ class Traffic:
 
     def __init__(self, urls: Sequence[str], users: Sequence[str], rate: float, rng: random.Random) -> None:
         self.answers: list[Answer] = []
+        self.likes: dict[str, float] = {}
+        """space -> how probable it is that the first film of an answer is liked."""
+        self.stalls: list[tuple[float, float]] = []
+        """(when, seconds) by which a thread that only sleeps was late: what the machine itself cost."""
         self._users, self._stopped = users, threading.Event()
         per_gateway = 4
         pause = len(urls) * per_gateway / rate
@@ -70,8 +75,20 @@ class Traffic:
             for url in urls
             for _ in range(per_gateway)
         ]
+        self._threads.append(threading.Thread(target=self._note_stalls))
         for thread in self._threads:
             thread.start()
+
+    def stalled(self, start: float, end: float) -> float:
+        """The longest stall of this process between two times, in seconds."""
+        return max((late for at, late in self.stalls if start <= at <= end), default=0.0)
+
+    def _note_stalls(self) -> None:
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            time.sleep(STALL_STEP_S)
+            now = time.monotonic()
+            self.stalls.append((now, now - began - STALL_STEP_S))
 
     def stop(self) -> None:
         self._stopped.set()
@@ -92,9 +109,9 @@ class Traffic:
                 time.sleep(max(0.0, due - time.monotonic()))
                 # open loop, but nobody catches up on what a busy machine missed
                 due = max(due + pause, time.monotonic() - pause)
-                self._one(http, rng.choice(self._users))
+                self._one(http, rng.choice(self._users), rng.random())
 
-    def _one(self, http: httpx.Client, user: str) -> None:
+    def _one(self, http: httpx.Client, user: str, mood: float) -> None:
         began = time.monotonic()
         try:
             response = http.get(f"/v1/users/{user}/recommendations", params={"k": 5})
@@ -108,6 +125,10 @@ class Traffic:
         body = response.json()
         assert response.headers["x-marquee-space"] == body["space"]
         self.answers.append(Answer(user, began, ended, body))
+        if mood < self.likes.get(body["space"], 0.0):
+            liked = {"recommendation_id": body["recommendation_id"], "kind": "like"}
+            response = http.post("/v1/events", json=liked | {"item_id": body["items"][0]["item_id"]})
+            assert response.status_code == 202, response.text
 
 
 def failed(answers: Sequence[Answer]) -> list[str]:

@@ -7,11 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deploy.checks.findings import ItemFindings
+from deploy.rollout.exceptions import NotProvenError
 from deploy.rollout.gates.figures import Collected, Key, parse
 from deploy.rollout.gates.judging import canary_gate, shadow_gate
 from deploy.rollout.gates.limits import FILE, load_limits
 from deploy.rollout.gates.rows import CODES, Gate, at_least, at_most
 from deploy.rollout.gates.sequential import Interval
+from deploy.rollout.proving import require_vectors
 from streaming.exceptions import ConfigurationError
 
 LIMITS = load_limits()
@@ -161,3 +164,13 @@ def test_limits_are_versioned_and_a_typing_error_is_seen(tmp_path: Path) -> None
 def test_a_gate_is_json_for_programs() -> None:
     gate = shadow_gate(figures(**pairs(10)), "new", "old", LIMITS)
     assert msgspec.json.decode(msgspec.json.encode(gate))["rows"][0]["name"] == "errors"
+
+
+def test_a_space_whose_encoder_refuses_films_is_not_ready() -> None:
+    """NaN vectors, a wrong dimension, a crash: each film is in the DLQ, and the checks alone are clean."""
+    few = ItemFindings("s", items=100, vectors=95, refused=5)
+    assert few.clean
+    require_vectors(few, 0.05)
+    require_vectors(ItemFindings("s"), 0.05)
+    with pytest.raises(NotProvenError, match="refused 6 of 100"):
+        require_vectors(ItemFindings("s", items=100, vectors=94, refused=6), 0.05)

@@ -87,6 +87,10 @@ class Rollouts(RuleBasedStateMachine):
             assert before.spaces[name].state == TARGETS[move]
             return
         assert move in legal(before.spaces[name].state)
+        for part in range(1, len(changed)):
+            # whoever has read only a part answers nobody from a space that is gone
+            halfway = written(before, changed[:part])
+            assert set(halfway.routed) <= set(halfway.live)
         self.state = written(before, changed)
         assert self.state.revision == before.revision + 1, "one move is one revision"
         for other, document in self.state.spaces.items():
