@@ -23,6 +23,7 @@ def switch_off(name: str) -> None:
         owner = getattr(owner, part)
     # a renamed target must not silently leave the protection on
     assert hasattr(owner, attribute), f"{name}: {protection(name).target} is gone"
+    replacements.ORIGINALS[name] = getattr(owner, attribute)
     setattr(owner, attribute, getattr(replacements, name))
 
 
