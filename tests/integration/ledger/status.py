@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +28,11 @@ def address_of(settings: Settings, instance: str) -> str | None:
 @lru_cache(maxsize=4)
 def _admin(bootstrap: str) -> AdminClient:
     # asked many times a second: a client each would cost more than the question
-    return AdminClient({"bootstrap.servers": bootstrap, "client.id": "status", "log_level": 0})
+    made = AdminClient({"bootstrap.servers": bootstrap, "client.id": "status", "log_level": 0})
+    # and kept for good: librdkafka may wait for ever when it ends a client whose broker has gone before it,
+    # which here is when the interpreter ends, after the tests
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+    return made
 
 
 def ask(settings: Settings, address: str, path: str) -> httpx.Response:
