@@ -46,8 +46,9 @@ log = get_logger("ledger")
 
 IDLE_S = 0.1
 CATCH_UP_RECORDS = 2_000
-CATCH_UP_WAIT_S = 0.3
-"""A batch that filled to so many records within its wait is a catch-up: the next may wait longer."""
+"""A batch that filled to so many records within its wait is a catch-up."""
+CATCH_UP_WAITS_S = ((20_000, 1.0), (CATCH_UP_RECORDS, 0.3))
+"""How long the next batch may wait to fill: the fuller, the fewer documents are written twice."""
 STOP_FLUSH_S = 2.0
 
 
@@ -237,7 +238,8 @@ class Ledger:
         first = self._consumer.poll(idle)
         if first is None:
             return [], None
-        wait = CATCH_UP_WAIT_S if self._last_batch >= CATCH_UP_RECORDS else ledger.batch_wait_s
+        waits = (wait for records, wait in CATCH_UP_WAITS_S if self._last_batch >= records)
+        wait = next(waits, ledger.batch_wait_s)
         messages = [first]
         if ledger.batch > 1:
             messages += self._consumer.consume(min(ledger.batch - 1, 1_000_000), wait)
