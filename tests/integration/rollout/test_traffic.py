@@ -7,139 +7,55 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from click.testing import CliRunner
-from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.cli.kpi import command as kpi
 from deploy.cli.rollout_gates import gate as gates
 from deploy.rollout.changes import make, plan
-from deploy.rollout.machine import MoveName
 from deploy.rollout.presence import GATEWAY, Followers
-from deploy.stack.ports import free_ports
-from streaming.control.documents import Change, Move, SpaceDocument
 from streaming.control.reader import read_control
-from streaming.control.state import ControlState
-from streaming.control.writer import change_control
 from streaming.settings import Settings
-from tests.integration.conftest import Spawn
-from tests.integration.gateway.world import Api, World, films
-from tests.integration.rollout.traffic import (
-    Revision,
-    Traffic,
-    Truth,
-    astray,
-    failed,
-    longest_gap,
-    mixed,
-)
+from tests.integration.gateway.world import World
+from tests.integration.rollout.theatre import USERS, Theatre
+from tests.integration.rollout.traffic import Revision, Traffic, astray, failed, longest_gap, mixed
 from tests.support import settings_env, until
 
 pytestmark = pytest.mark.timeout(600)
 """Services start and packages are trained for the first test: that takes long on a busy machine."""
 
 RATE = 200.0
-USERS = [f"user {n}" for n in range(40)]
 ANSWERS = 260
 """After each move; four moves and the beginning make more than 1,000 that span the revisions."""
 
 
-@dataclass
-class Theatre:
-    """Two spaces of the same films with vectors of their own, and two gateways."""
-
-    world: World
-    old: SpaceDocument
-    new: SpaceDocument
-    truth: dict[str, Truth]
-    gateways: list[Api]
-
-    @property
-    def settings(self) -> Settings:
-        return self.world.settings
-
-    def add(self, seed: int, rows: bool = True) -> SpaceDocument:
-        """A further space that is ready; without rows nobody has a profile in it."""
-        space = self.world.space()
-        made = films(200, seed)
-        self.world.put_films(space, made)
-        profiles = {}
-        if rows:
-            profiles = {u: self.world.put_user(space, u, made[n : n + 6]) for n, u in enumerate(USERS)}
-        self.truth[space.space] = Truth(profiles, {film.item_id: film.vector for film in made})
-
-        def ready(state: ControlState, change: Change) -> list[SpaceDocument]:
-            here = state.spaces[space.space]
-            return [msgspec.structs.replace(here, state="ready", history=(Move("ready", 1),), change=change)]
-
-        return change_control(self.settings, "test", "ready", ready).spaces[space.space]
-
-    def move(self, move: MoveName, space: str | None = None, percent: float | None = None) -> Revision:
-        """What the command does, with the times that judge answers."""
-        with Followers(self.settings) as followers:
-            written = time.monotonic()
-            after = make(self.settings, plan(self.settings, move, space, percent), "ann", "")
-            seen = followers.wait(after.revision, time.monotonic(), GATEWAY, 60.0)
-        assert seen.processes == len(self.gateways)
-        assert not seen.lagging
-        assert after.route is not None
-        print(f"  {move}: revision {after.revision} seen by both gateways after {seen.ms:.0f} ms")
-        return Revision(after.route, written, time.monotonic())
-
-    def count(self, name: str, **labels: str) -> float:
-        """A metric, summed over the gateways."""
-        total = 0.0
-        for gateway in self.gateways:
-            for family in text_string_to_metric_families(gateway.get("/metrics").text):
-                for sample in family.samples:
-                    if sample.name == f"marquee_gateway_{name}" and labels.items() <= sample.labels.items():
-                        total += sample.value
-        return total
-
-
-@pytest.fixture
-def theatre(settings: Settings, milvus: object, spawn: Spawn) -> Iterator[Theatre]:
-    world = World(settings)
-    old = world.space()
-    theatre = Theatre(world, old, old, {}, [])
-    made = films(200, 7)
-    world.put_films(old, made)
-    profiles = {user: world.put_user(old, user, made[n : n + 6]) for n, user in enumerate(USERS)}
-    theatre.truth[old.space] = Truth(profiles, {film.item_id: film.vector for film in made})
-    world.route(old)
-    theatre.new = theatre.add(8)
-    theatre.gateways.append(world.start(spawn))
-    (port,) = free_ports(1)
-    other = world.settings.gateway.model_copy(update={"port": port, "url": f"http://127.0.0.1:{port}"})
-    second = world.settings.model_copy(update={"gateway": other})
-    theatre.gateways.append(Api(second, spawn("gateway", second, instance="1")))
-    until(theatre.gateways[1].ready, 120, what="the second gateway is ready")
-    yield theatre
-    for space in world.spaces.values():
-        world.store.drop_space_collections(space)
-
-
-def urls(theatre: Theatre) -> list[str]:
-    return [str(gateway.http.base_url) for gateway in theatre.gateways]
+@pytest.fixture(scope="module")
+def theatre(module_settings: Settings) -> Iterator[Theatre]:
+    made = Theatre(World(module_settings))
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()
 
 
 def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
     theatre: Theatre, rng: random.Random
 ) -> None:
+    old, new = theatre.champion, theatre.add().space
     route = read_control(theatre.settings).route
     assert route is not None
     revisions = [Revision(route, 0.0, 0.0)]
-    traffic = Traffic(urls(theatre), USERS, RATE, rng)
+    traffic = Traffic(theatre.urls, USERS, RATE, rng)
     began = time.monotonic()
     try:
         traffic.more(ANSWERS)
         for move, percent in (("canary", 30.0), ("promote", None), ("rollback", None), ("rollback", None)):
-            space = theatre.new.space if move != "rollback" else None
+            space = new if move != "rollback" else None
             revisions.append(theatre.move(move, space, percent))  # type: ignore[arg-type]
             traffic.more(ANSWERS)
     finally:
@@ -150,7 +66,7 @@ def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
     assert mixed(answers, theatre.truth) == []
     assert astray(answers, revisions) == []
     assert len(answers) >= 1_000
-    by_space = {s: sum(a.body is not None and a.body["space"] == s for a in answers) for s in theatre.truth}
+    by_space = {s: sum(a.body is not None and a.body["space"] == s for a in answers) for s in (old, new)}
     assert min(by_space.values()) >= ANSWERS
     before = sorted(a.ended - a.began for a in answers if a.ended < revisions[1].written)
     spans = [(r.written, r.seen + 1.0) for r in revisions[2:]]
@@ -165,7 +81,7 @@ def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
     )
 
     # negative controls: a mixture is seen, and so is a user in the wrong space
-    swapped = {theatre.old.space: theatre.new.space, theatre.new.space: theatre.old.space}
+    swapped = {old: new, new: old}
     some = [a for a in answers if a.body is not None][:50]
     forged = [replace(a, body={**a.body, "space": swapped[a.body["space"]]}) for a in some if a.body]
     assert len(mixed(forged, theatre.truth)) == len(forged)
@@ -173,14 +89,15 @@ def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
 
 
 def test_a_shadow_is_asked_and_nobody_notices(theatre: Theatre, rng: random.Random) -> None:
-    old, new = theatre.old.space, theatre.new.space
+    old, shadow = theatre.champion, theatre.add()
+    new = shadow.space
     theatre.move("shadow", new)
-    traffic = Traffic(urls(theatre), USERS, 40.0, rng)
+    traffic = Traffic(theatre.urls, USERS, 40.0, rng)
     try:
         traffic.more(60)
         until(lambda: theatre.count("shadow_pairs_total", space=new) >= 20, 60, what="lookups are mirrored")
-        theatre.world.store.drop_collection(theatre.new.items_collection)
-        theatre.world.store.drop_collection(theatre.new.users_collection)
+        theatre.world.store.drop_collection(shadow.items_collection)
+        theatre.world.store.drop_collection(shadow.users_collection)
         traffic.more(60)
         until(
             lambda: theatre.count("lookup_failures_total", space=new, role="shadow") >= 5,
@@ -209,6 +126,7 @@ def test_a_shadow_is_asked_and_nobody_notices(theatre: Theatre, rng: random.Rand
         assert [key.split("@")[0] for key in seen.lagging] == ["gateway/1"]
     finally:
         stopped.send(signal.SIGCONT)
+    theatre.move("abort", new)
 
 
 QUICK = """
@@ -257,9 +175,10 @@ def test_gates_judge_by_lookups_and_act_by_themselves(
     def failing(found: dict[str, Any]) -> list[str]:
         return [row["name"] for row in found["rows"] if row["verdict"] == "failed"]
 
-    strange, worse, better = theatre.add(9, rows=False), theatre.new, theatre.add(10)
-    traffic = Traffic(urls(theatre), USERS, 100.0, rng)
-    traffic.likes = {theatre.old.space: 0.6, strange.space: 0.6, worse.space: 0.1, better.space: 0.9}
+    old = theatre.champion
+    strange, worse, better = theatre.add(rows=False), theatre.add(), theatre.add()
+    traffic = Traffic(theatre.urls, USERS, 100.0, rng)
+    traffic.likes = {old: 0.6, strange.space: 0.6, worse.space: 0.1, better.space: 0.9}
     try:
         # nobody has a profile there, and no request fails because of it
         theatre.move("canary", strange.space, 50.0)
@@ -280,15 +199,13 @@ def test_gates_judge_by_lookups_and_act_by_themselves(
         traffic.more(20)
     finally:
         traffic.stop()
-    told = json.loads(CliRunner().invoke(kpi, ["--against", theatre.old.space, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(kpi, ["--against", old, "--json"]).stdout)
     likes = {row["space"]: row for row in told["rates"] if row["kind"] == "like"}
-    assert set(likes) == set(theatre.truth)
+    assert {old, strange.space, worse.space, better.space} <= set(likes)
     for space in (worse.space, better.space):
         assert likes[space]["low"] - 0.15 < traffic.likes[space] < likes[space]["high"] + 0.15
     gaps = {row["space"]: row for row in told["differences"] if row["kind"] == "like"}
     assert gaps[worse.space]["high"] < 0 < gaps[better.space]["low"]
     assert (told["unmatched_events"], told["unreadable"]) == (0, 0)
     assert failed(traffic.answers) == []
-    champion = read_control(theatre.settings).route
-    assert champion is not None
-    assert champion.champion == better.space
+    assert theatre.champion == better.space
