@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# two files at a time, each with services of its own: tests wait more than they compute
+LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -26,7 +28,7 @@ demo: setup  ## start the stack, import real films and ratings, show all of it (
 	@python -m deploy.demo
 
 test: setup  ## every test, every kind of fault once (prints its seed; MARQUEE_TEST_SEED repeats it)
-	@pytest -m "not full" $(ARGS)
+	@pytest $(LANES) -m "not full" $(ARGS)
 
 test-all: setup  ## the full matrix of faults
 	@pytest $(ARGS)
