@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -62,3 +64,13 @@ def test_nobody_reaches_users_unproven_while_others_are_served() -> None:
     for rule in TABLE:
         if rule.target in ("shadow", "canary", "champion") and rule.move != "install":
             assert not {"created", "backfilling"} & set(rule.sources), rule
+
+
+def test_the_operators_picture_is_the_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operate.md").read_text()
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.MULTILINE))
+    assert drawn == {
+        (source, rule.target, rule.command or "another becomes champion")
+        for rule in TABLE
+        for source in rule.sources
+    }
