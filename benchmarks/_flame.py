@@ -46,6 +46,8 @@ def main() -> None:
         process = psutil.Process(child.pid)
         recorder: subprocess.Popen[bytes] | None = None
         if picture != "-":
+            # not the imports
+            wait_for(lambda: applied(settings, admin), 60, "the first records are committed")
             kind = "flamegraph" if picture.endswith(".svg") else "raw"
             record = ["py-spy", "record", "--native", "--rate", "200", "--format", kind]
             record += ["--output", picture, "--pid", str(child.pid), "--duration", "300"]

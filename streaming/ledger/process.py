@@ -383,7 +383,7 @@ def run_ledger(settings: Settings, instance: str = "0", accept_loss: bool = Fals
     configure_logging(settings, f"ledger-{instance}")
     # documents are dictionaries of bytes, which cannot form cycles: looking for some often is wasted time
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(500_000, 50, 100)
     ledger = Ledger(settings, instance, accept_loss)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _signal, _frame: ledger.stop())
