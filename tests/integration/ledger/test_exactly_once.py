@@ -11,7 +11,7 @@ from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.settings import Settings
 from tests.integration.conftest import Spawn
 from tests.integration.ledger.status import all_ready
-from tests.integration.ledger.traffic import Traffic, behind
+from tests.integration.ledger.traffic import Traffic, behind, folded
 from tests.integration.ledger.verify import check, dead_letters, log_records
 from tests.support import until
 
@@ -34,8 +34,12 @@ def test_kill_9_at_random_moments(ensured: Settings, spawn: Spawn, rng: random.R
     ledger = spawn("ledger", ensured)
     hits = 0
     with Traffic(ensured, rng):
-        for _ in range(kills):
+        for number in range(kills):
+            begun = folded(ensured)
             until(lambda: "partition taken over" in ledger.text(), 30)
+            if number % 4 != 3:
+                # the others come while it still takes over, or in its first batch
+                until(lambda begun=begun: folded(ensured) > begun, 60, what="it is at work")  # type: ignore[misc]
             time.sleep(rng.uniform(0.05, 1.5))
             hits += waits_or_open(ensured)
             ledger.kill9()

@@ -13,7 +13,6 @@ from confluent_kafka.admin import AdminClient
 from streaming.documents import decode_user
 from streaming.exceptions import MarqueeError
 from streaming.kafka.config import admin_options
-from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.kafka.loader import BEGINNING, read_to_end
 from streaming.kafka.offsets import end_offsets
 from streaming.settings import Settings
@@ -24,7 +23,7 @@ from tests.integration.conftest import Spawn
 from tests.integration.kafka.compaction import clean_at_once
 from tests.integration.ledger.local import DyingLedger, state_of, stored_meta
 from tests.integration.ledger.status import PARTITIONS, all_ready
-from tests.integration.ledger.traffic import Traffic, ranges, wait_folded
+from tests.integration.ledger.traffic import Traffic, folded, ranges, wait_folded
 from tests.integration.ledger.verify import check, compacted
 from tests.support import until
 
@@ -77,14 +76,6 @@ def test_a_damaged_local_store_is_never_believed(
     assert ledger.text().count("local store begun anew") == sum(
         kind in ("deleted", "torn") for kind in damages
     )
-
-
-def folded(settings: Settings) -> int:
-    """Sum of the committed offsets; -1 while a transaction is open."""
-    try:
-        return sum(found.committed or 0 for found in ranges(settings).values())
-    except KafkaUnavailableError:
-        return -1
 
 
 def test_kill_9_between_the_commit_and_the_local_write(

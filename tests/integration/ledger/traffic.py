@@ -130,6 +130,14 @@ def ranges(settings: Settings, admin: OffsetAdmin | None = None) -> dict[int, So
     return {number: found_range for (_, number), found_range in found.items()}
 
 
+def folded(settings: Settings) -> int:
+    """Sum of the committed offsets; -1 while a transaction is open."""
+    try:
+        return sum(found.committed or 0 for found in ranges(settings).values())
+    except KafkaUnavailableError:
+        return -1
+
+
 def behind(settings: Settings, admin: OffsetAdmin | None = None) -> int:
     """How many records wait for a ledger; heartbeats and the markers of transactions do not count.
 
