@@ -75,7 +75,7 @@ class Driver:
             self.step("catching up")
             catch_up(self.settings, space, self.catch_up_s, self.progress)
             self.step("checking every document, vector and row")
-            prove(self.settings, space, self.prove_s, self.step)
+            prove(self.settings, space, self.prove_s)
             space = self.advance("prove", space)
         return space
 
