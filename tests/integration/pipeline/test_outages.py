@@ -63,7 +63,7 @@ def kill_worker(pipeline: Pipeline, traffic: PipelineTraffic, rng: random.Random
     """Rows stand still while documents go on."""
     with pipeline.without(pipeline.worker):
         say("kill -9 of the space worker")
-        before = pipeline.newest_revision()
+        before = pipeline.settled_revision()
         traffic.goes_on(int(PER_S * rng.uniform(0.5, 3)))
         assert pipeline.newest_revision() == before, "somebody else writes rows"
 

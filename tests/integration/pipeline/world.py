@@ -129,6 +129,17 @@ class Pipeline:
             newest[row.part] = max(newest.get(row.part, -1), row.revision)
         return newest
 
+    def settled_revision(self, timeout_s: float = 30.0) -> dict[int, int]:
+        """:meth:`newest_revision` once Milvus has taken what was under way when its writer was killed."""
+        seen: list[dict[int, int]] = []
+
+        def same_twice() -> bool:
+            seen.append(self.newest_revision())
+            return len(seen) > 1 and seen[-1] == seen[-2]
+
+        until(same_twice, timeout_s, what="rows stand still", interval_s=1.0)
+        return seen[-1]
+
     def _rows(self) -> dict[str, UserRow]:
         users = [f"user-{n}" for n in range(USERS)]
         return user_rows(self.store, self.world.space.users_collection, users)
