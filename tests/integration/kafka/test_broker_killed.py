@@ -21,7 +21,7 @@ from tests.support import until
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("transaction_timeout_ms", [5_000, 40_000])
+@pytest.mark.parametrize("transaction_timeout_ms", [5_000, pytest.param(40_000, marks=pytest.mark.full)])
 def test_offsets_sent_to_a_dead_broker_do_not_hold_the_producer_up(
     kafka: KafkaBroker, ensured: Settings, transaction_timeout_ms: int
 ) -> None:
