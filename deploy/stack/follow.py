@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import KafkaException
 
 from streaming.control.documents import SpaceDocument
-from streaming.control.presence import Heartbeat, decode_heartbeat
+from streaming.control.presence import Heartbeat, PresenceWatch
 from streaming.control.reader import ControlReader
-from streaming.documents import HEARTBEAT_KEY
 from streaming.exceptions import MarqueeError
-from streaming.kafka.loader import BEGINNING, Loader
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
-from streaming.topics import TopicNames
 
 RETRY_S = 0.5
 POLL_S = 0.5
@@ -77,28 +74,14 @@ class Follower:
             self._follow_presence()
 
     def _follow_presence(self) -> None:
-        loader = Loader(self._settings, "marquee-supervisor")
-        loader.add((TopicNames(self._settings.namespace).presence, 0), BEGINNING)
+        watch = PresenceWatch(self._settings, "marquee-supervisor")
+        self._presence = watch.beats
         try:
             while not self._stop.is_set():
                 try:
-                    messages = loader.poll(timeout_s=POLL_S)
+                    watch.look(POLL_S)
                 except KafkaException as error:
                     log.warning("presence cannot be read", error=str(error))
                     self._stop.wait(RETRY_S)
-                    continue
-                for message in messages:
-                    self._take(message.key(), message.value())
         finally:
-            loader.close()
-
-    def _take(self, key: bytes | None, value: bytes | None) -> None:
-        if key is None or key == HEARTBEAT_KEY:
-            return
-        if value is None:
-            self._presence.pop(key.decode(), None)
-            return
-        try:
-            self._presence[key.decode()] = decode_heartbeat(value)
-        except ValueError as error:
-            log.warning("heartbeat passed over", error=str(error))
+            watch.close()

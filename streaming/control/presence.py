@@ -94,7 +94,7 @@ class Presence:
         """Take the process off the list and end the thread; waits half a second at most."""
         self._stopped.set()
         self._thread.join(0.2)
-        self._send(None)
+        self._send(self.heartbeat().key, None)
         self._producer.flush(0.3)
 
     def heartbeat(self) -> Heartbeat:
@@ -117,14 +117,14 @@ class Presence:
         while not self._stopped.is_set():
             beat, now = self.heartbeat(), time.monotonic()
             if (beat.revision, beat.partitions) != said or now >= due:
-                self._send(encode_heartbeat(beat))
+                self._send(beat.key, encode_heartbeat(beat))
                 said, due = (beat.revision, beat.partitions), now + HEARTBEAT_S
             self._producer.poll(0)
             self._stopped.wait(CHECK_S)
 
-    def _send(self, value: bytes | None) -> None:
+    def _send(self, key: str, value: bytes | None) -> None:
         try:
-            self._producer.produce(self._topic, value, self.heartbeat().key, partition=0)
+            self._producer.produce(self._topic, value, key, partition=0)
         except (BufferError, KafkaException) as error:
             # a missed beat is shown as stale by whoever looks; the next one is two seconds away
             log.warning("heartbeat not sent", error=str(error))
@@ -136,8 +136,8 @@ class PresenceWatch:
     def __init__(self, settings: Settings, client_id: str = "marquee-presence-watch") -> None:
         self.beats: dict[str, Heartbeat] = {}
         """The last of every process that did not take itself off, by key; stale ones included."""
+        self._settings, self._client_id = settings, client_id
         self._place = (TopicNames(settings.namespace).presence, 0)
-        self._admin = AdminClient(admin_options(settings, client_id))
         self._loader = Loader(settings, client_id)
         self._loader.add(self._place, BEGINNING)
 
@@ -147,8 +147,9 @@ class PresenceWatch:
         Raises:
             KafkaUnavailableError: Kafka does not answer, or the end is not reached in time.
         """
-        begin = begin_offsets(self._admin, [self._place])[self._place]
-        end = end_offsets(self._admin, [self._place])[self._place]
+        admin = AdminClient(admin_options(self._settings, self._client_id))
+        begin = begin_offsets(admin, [self._place])[self._place]
+        end = end_offsets(admin, [self._place])[self._place]
         until = time.monotonic() + timeout_s
         while not self._loader.reached(self._place, begin, end):
             self.look()
@@ -163,7 +164,7 @@ class PresenceWatch:
             KafkaException: if the topic is gone.
         """
         for message in self._loader.poll(timeout_s=wait_s):
-            _fold(self.beats, message)
+            fold_heartbeat(self.beats, message.key(), message.value())
         return self.beats
 
     def close(self) -> None:
@@ -171,14 +172,17 @@ class PresenceWatch:
         self._loader.close()
 
 
-def _fold(found: dict[str, Heartbeat], message: Message) -> None:
-    key, value = message.key(), message.value()
+def fold_heartbeat(found: dict[str, Heartbeat], key: bytes | None, value: bytes | None) -> None:
+    """Take one record of ``presence.v1`` into ``found``; what cannot be read is logged and passed over."""
     if key is None or key == HEARTBEAT_KEY:
         return
-    if value is None:
-        found.pop(key.decode(), None)
-    else:
-        found[key.decode()] = decode_heartbeat(value)
+    try:
+        if value is None:
+            found.pop(key.decode(), None)
+        else:
+            found[key.decode()] = decode_heartbeat(value)
+    except ValueError as error:
+        log.warning("heartbeat passed over", error=str(error))
 
 
 def read_presence(settings: Settings) -> dict[str, Heartbeat]:
@@ -189,8 +193,9 @@ def read_presence(settings: Settings) -> dict[str, Heartbeat]:
     """
     found: dict[str, Heartbeat] = {}
 
+    def take(message: Message) -> None:
+        fold_heartbeat(found, message.key(), message.value())
+
     place = (TopicNames(settings.namespace).presence, 0)
-    read_to_end(
-        settings, {place: BEGINNING}, lambda message: _fold(found, message), "marquee-presence-reader"
-    )
+    read_to_end(settings, {place: BEGINNING}, take, "marquee-presence-reader")
     return found

@@ -11,13 +11,10 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-import msgspec
+from streaming.control.presence import Heartbeat, fold_heartbeat
 
-from streaming.control.presence import Heartbeat, decode_heartbeat
-from streaming.observability.logging import get_logger
-
-ROLE = "ledger"
-_log = get_logger("gateway.owners")
+KEYS = b"ledger/"
+"""What the keys of ledgers begin with."""
 
 
 def _now_ms() -> int:
@@ -32,20 +29,11 @@ class LedgerOwners:
         self._lock = Lock()
         self._beats: dict[str, Heartbeat] = {}
 
-    def put(self, key: str, value: bytes | None) -> None:
+    def put(self, key: bytes, value: bytes | None) -> None:
         """Take one record of ``presence.v1``; without value: the process took itself off."""
-        if not key.startswith(f"{ROLE}/"):
-            return
-        try:
-            beat = None if value is None else decode_heartbeat(value)
-        except msgspec.DecodeError as error:
-            _log.error("heartbeat passed over", key=key, error=str(error))
-            return
-        with self._lock:
-            if beat is None:
-                self._beats.pop(key, None)
-            else:
-                self._beats[key] = beat
+        if key.startswith(KEYS):
+            with self._lock:
+                fold_heartbeat(self._beats, key, value)
 
     def clear(self) -> None:
         """Forget everything, before reading from the beginning again."""

@@ -169,7 +169,7 @@ class GatewayState:
 
     def _take_presence(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            self.owners.put((message.key() or b"").decode(), message.value())
+            self.owners.put(message.key() or b"", message.value())
 
     def _take_popular(self, messages: Sequence[Message]) -> None:
         for message in messages:

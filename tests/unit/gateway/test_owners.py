@@ -10,7 +10,7 @@ from streaming.gateway.owners import LedgerOwners
 NOW = 1_000_000
 
 
-def beat(instance: str, *partitions: int, at_ms: int = NOW, role: str = "ledger") -> tuple[str, bytes]:
+def beat(instance: str, *partitions: int, at_ms: int = NOW, role: str = "ledger") -> tuple[bytes, bytes]:
     made = Heartbeat(
         role=role,
         instance=instance,
@@ -22,7 +22,7 @@ def beat(instance: str, *partitions: int, at_ms: int = NOW, role: str = "ledger"
         at_ms=at_ms,
         partitions=partitions,
     )
-    return made.key, encode_heartbeat(made)
+    return made.key.encode(), encode_heartbeat(made)
 
 
 @pytest.fixture
@@ -60,7 +60,8 @@ def test_a_handed_over_a_silent_and_an_ended_ledger_own_nothing(owners: LedgerOw
 
 def test_others_and_what_cannot_be_read_are_passed_over(owners: LedgerOwners) -> None:
     owners.put(*beat("0", 0, role="space:x"))
-    owners.put("ledger/1@h", b"no heartbeat")
+    owners.put(b"ledger/1@h", b"no heartbeat")
+    owners.put(b"ledger/\xff@h", b"")
     assert owners.address(0) is None
     owners.put(*beat("0", 0))
     assert owners.address(0) == "host-0:1"
