@@ -18,7 +18,8 @@ from streaming.control.writer import change_control
 from streaming.documents import HEARTBEAT_KEY
 from streaming.exceptions import NotFoundError
 from streaming.kafka.loader import BEGINNING, read_to_end
-from streaming.ledger.erasure import Erasure
+from streaming.ledger.erasure import decode_erasure
+from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.topics import TopicNames
 
@@ -28,7 +29,7 @@ SPARE_DAYS = 2.0
 OVERLAP_MS = 3_600_000
 """An erasure shortly before a generation began may have reached its rows only afterwards."""
 
-_decode = msgspec.msgpack.Decoder(Erasure).decode
+log = get_logger(__name__)
 
 
 def oldest_outstanding(space: SpaceDocument, erasures_ms: Iterable[int]) -> int | None:
@@ -58,8 +59,12 @@ def erasure_times(settings: Settings) -> list[int]:
 
     def take(message: Message) -> None:
         value = message.value()
-        if message.key() != HEARTBEAT_KEY and value is not None:
-            found.append(_decode(value).cutoff_ms)
+        if message.key() == HEARTBEAT_KEY or value is None:
+            return
+        try:
+            found.append(decode_erasure(value).cutoff_ms)
+        except ValueError as error:
+            log.error("erasure passed over", partition=message.partition(), error=str(error))
 
     topic = TopicNames(settings.namespace).erased
     places = {(topic, number): BEGINNING for number in range(settings.topics.ratings_partitions)}

@@ -24,6 +24,19 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Erasure).decode
 
 
+def decode_erasure(value: bytes) -> Erasure:
+    """A value of ``erased.v1``, whoever's key it was hashed under.
+
+    Raises:
+        msgspec.DecodeError: if the bytes are no erasure.
+        ValueError: if a newer Marquee wrote it.
+    """
+    erasure = _decode(value)
+    if erasure.schema != SCHEMA:
+        raise ValueError(f"erasure of schema {erasure.schema}, this Marquee reads {SCHEMA}")
+    return erasure
+
+
 class Eraser:
     """Hashes user ids under the erasure key of the settings.
 
@@ -50,9 +63,7 @@ class Eraser:
             msgspec.DecodeError: if the bytes are no erasure.
             ValueError: if it was hashed under another key, or a newer Marquee wrote it.
         """
-        erasure = _decode(value)
-        if erasure.schema != SCHEMA:
-            raise ValueError(f"erasure of schema {erasure.schema}, this Marquee reads {SCHEMA}")
+        erasure = decode_erasure(value)
         if erasure.key_id != self.key_id or not self.ready:
             mine = f"{self.key_id!r}" if self.ready else "none"
             raise ValueError(f"users were erased under key {erasure.key_id!r}; the key configured is {mine}")
