@@ -73,6 +73,23 @@ class LagWatch:
             for group, label, topic, partitions in self._groups
         ]
 
+    def behind(self, progress: Callable[[str, int, int], None]) -> list[str]:
+        """Who is behind now and by how much, in words; empty where all is done.
+
+        Args:
+            progress: called with (label, done, total) of each group.
+
+        Raises:
+            KafkaUnavailableError: Kafka does not answer.
+        """
+        found = []
+        for lag in self.look():
+            done = self.done(lag)
+            progress(lag.label, lag.total if done else lag.total - lag.behind, lag.total)
+            if not done:
+                found.append(f"{lag.label} by {lag.behind}")
+        return found
+
     def done(self, lag: Lag) -> bool:
         """Whether no record is left, whatever markers are."""
         if lag.behind == 0:
@@ -113,12 +130,7 @@ def wait_applied(
     """
     watch, began = LagWatch(settings, spaces), time.monotonic()
     while True:
-        behind = []
-        for lag in watch.look():
-            done = watch.done(lag)
-            progress(lag.label, lag.total if done else lag.total - lag.behind, lag.total)
-            if not done:
-                behind.append(f"{lag.label} by {lag.behind}")
+        behind = watch.behind(progress)
         if not behind:
             return time.monotonic() - began
         if time.monotonic() - began > timeout_s:

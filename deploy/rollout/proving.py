@@ -64,12 +64,7 @@ def catch_up(
     watch, began, seen = LagWatch(settings, [space]), time.monotonic(), time.monotonic()
     with Followers(settings) as followers:
         while True:
-            behind = []
-            for lag in watch.look():
-                done = watch.done(lag)
-                progress(lag.label, lag.total if done else lag.total - lag.behind, lag.total)
-                if not done:
-                    behind.append(f"{lag.label} by {lag.behind}")
+            behind = watch.behind(progress)
             if not behind:
                 return
             now = time.monotonic()
