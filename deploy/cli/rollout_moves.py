@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from deploy.cli.output import AS_JSON, bars, err, out, print_json
-from deploy.cli.rollout_options import DRY_RUN, OPERATOR, REASON, YES, confirm
+from deploy.cli.output import bars, err, out, print_json
+from deploy.cli.rollout_options import change_options, confirm
 from streaming.settings import load_settings
 
 SPACE = click.argument("space")
@@ -18,11 +18,7 @@ DROPS = "then its groups, topic, collections and (if nobody else needs it) model
 
 @click.command()
 @SPACE
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def shadow(space: str, **options: Any) -> None:
     """Mirror lookups to SPACE: it is asked too, behind the users' backs, and nobody sees its answers.
 
@@ -36,11 +32,7 @@ def shadow(space: str, **options: Any) -> None:
 @click.command()
 @SPACE
 @click.option("--percent", type=float, required=True, help="share of the users, above 0 and at most 100")
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def canary(space: str, percent: float, **options: Any) -> None:
     """Answer a share of the users from SPACE: always the same ones, and who is in stays in as it grows.
 
@@ -54,11 +46,7 @@ def canary(space: str, percent: float, **options: Any) -> None:
 
 @click.command()
 @SPACE
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def promote(space: str, **options: Any) -> None:
     """Make SPACE the champion; the one before stays standby and is still written, for the way back.
 
@@ -71,11 +59,7 @@ def promote(space: str, **options: Any) -> None:
 
 @click.command()
 @click.option("--to", "space", help="the standby to go back to; by default the one that was champion last")
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def rollback(space: str | None, **options: Any) -> None:
     """Give everybody back to the former champion, at once: nothing has to be loaded or filled.
 
@@ -89,11 +73,7 @@ def rollback(space: str | None, **options: Any) -> None:
 
 @click.command()
 @SPACE
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def abort(space: str, **options: Any) -> None:
     """Give SPACE up before it was champion: its users go back to the champion, what it owns is dropped.
 
@@ -108,11 +88,7 @@ def abort(space: str, **options: Any) -> None:
 
 @click.command()
 @SPACE
-@OPERATOR
-@REASON
-@DRY_RUN
-@YES
-@AS_JSON
+@change_options
 def retire(space: str, **options: Any) -> None:
     """Drop a former champion whole; refused (exit code 6) while any user may be answered from it.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
+from deploy.cli.output import AS_JSON
 from streaming.exceptions import ConfigurationError
 
 OPERATOR = click.option(
@@ -16,6 +17,13 @@ OPERATOR = click.option(
 REASON = click.option("--reason", default="", help="why; kept with the change")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="say what would change, and change nothing")
 YES = click.option("--yes", "-y", is_flag=True, help="do not ask")
+
+
+def change_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every change takes: who, why, a rehearsal, no question, and an answer for programs."""
+    for option in (AS_JSON, YES, DRY_RUN, REASON, OPERATOR):
+        command = option(command)
+    return command
 
 
 def confirm(lines: Sequence[str], yes: bool) -> None:
