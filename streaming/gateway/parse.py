@@ -6,6 +6,7 @@ import base64
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +25,7 @@ MAX_ROWS = 1_000
 LOOKUP_PARAMETERS = frozenset(("k", "genre", "year_from", "year_to", "exclude", "diversity", "explain"))
 
 Parameters = Sequence[tuple[str, str]]
+T = TypeVar("T")
 
 
 class RatingBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,10 +180,7 @@ def rating_of(row: bytes | msgspec.Raw, now_ms: int) -> RatingEvent:
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    try:
-        body = _rating.decode(bytes(row))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
+    body = _decoded(_rating, row)
     at = body.event_time or datetime.fromtimestamp(now_ms / 1000, UTC)
     event = RatingEvent(body.user_id, at, body.item_id, body.value)
     check_rating(event, now_ms)
@@ -194,10 +193,7 @@ def feedback_of(row: bytes | msgspec.Raw, now_ms: int) -> Feedback:
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    try:
-        event = _feedback.decode(bytes(row))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
+    event = _decoded(_feedback, row)
     if event.event_time is None:
         event = msgspec.structs.replace(event, event_time=datetime.fromtimestamp(now_ms / 1000, UTC))
     return check_feedback(event, now_ms)
@@ -212,10 +208,7 @@ def item_of(row: bytes | msgspec.Raw, item_id: str | None = None) -> tuple[Item,
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    try:
-        body = _item.decode(bytes(row))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
+    body = _decoded(_item, row)
     if item_id is not None and body.item_id not in (None, item_id):
         raise InvalidEventError("item_id is not the one in the path", "item_id")
     found = item_id if item_id is not None else body.item_id
@@ -224,6 +217,14 @@ def item_of(row: bytes | msgspec.Raw, item_id: str | None = None) -> tuple[Item,
     fields = {name: getattr(body, name) for name in ItemBody.__struct_fields__}
     fields |= {"item_id": found, "poster_sha256": body.poster_sha256 or ""}
     return check_item(Item(**fields)), body.poster_sha256 is not None
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], row: bytes | msgspec.Raw) -> T:
+    """Raises InvalidEventError, with the reason and, where there is one, the field."""
+    try:
+        return decoder.decode(bytes(row))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
 
 
 def _field(error: Exception) -> str | None:
