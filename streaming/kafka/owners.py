@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -43,13 +44,8 @@ def owners(admin: AdminClient, group: str, topic: str) -> dict[int, Owner]:
     Raises:
         KafkaUnavailableError: if Kafka does not answer.
     """
-    future = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
-    try:
-        description = future.result(TIMEOUT_S + 1)
-    except (KafkaException, TimeoutError) as error:
-        raise KafkaUnavailableError(f"the group {group} could not be described: {error}") from None
     found: dict[int, Owner] = {}
-    for member in description.members:
+    for member in _described(admin, group):
         owner = parse_client_id(member.client_id)
         if owner is None or member.assignment is None:
             continue
@@ -61,14 +57,12 @@ def owners(admin: AdminClient, group: str, topic: str) -> dict[int, Owner]:
 
 def members(admin: AdminClient, group: str) -> list[Owner]:
     """Every process of ours in ``group``, also those without partitions. Raises KafkaUnavailableError."""
+    return [owner for m in _described(admin, group) if (owner := parse_client_id(m.client_id)) is not None]
+
+
+def _described(admin: AdminClient, group: str) -> list[Any]:
     future = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
     try:
-        description = future.result(TIMEOUT_S + 1)
+        return list(future.result(TIMEOUT_S + 1).members)
     except (KafkaException, TimeoutError) as error:
         raise KafkaUnavailableError(f"the group {group} could not be described: {error}") from None
-    return [owner for m in description.members if (owner := parse_client_id(m.client_id)) is not None]
-
-
-def owner_of(admin: AdminClient, group: str, topic: str, partition: int) -> Owner | None:
-    """Owner of one partition, or None while nobody owns it. Raises KafkaUnavailableError."""
-    return owners(admin, group, topic).get(partition)

@@ -13,7 +13,7 @@ from streaming.kafka.config import consumer_options
 from streaming.kafka.exceptions import FencedError, KafkaUnavailableError, TransactionAbortedError
 from streaming.kafka.loader import BEGINNING, read_to_end
 from streaming.kafka.offsets import source_ranges
-from streaming.kafka.owners import client_id, members, owner_of
+from streaming.kafka.owners import client_id, members, owners
 from streaming.kafka.transactions import TransactionalProducer
 from streaming.settings import Settings
 from streaming.topics import TopicNames
@@ -105,7 +105,7 @@ def test_offsets_go_with_the_transaction_and_stale_metadata_is_refused(ensured: 
     write(made, (names.users, 0), b"1")
     made.commit([TopicPartition(*place, 7)], metadata)
     assert source_ranges(admin, group, [place])[place].committed == 7
-    owner = owner_of(admin, group, names.ratings, 0)
+    owner = owners(admin, group, names.ratings).get(0)
     assert owner is not None
     assert (owner.address, owner.instance) == ("127.0.0.1:1", "a")
     assert len(members(admin, group)) == 1
