@@ -33,6 +33,8 @@ from model_store.store import Package, find_source, local_folder, read_built, ve
 CARD_FILE = "MODEL_CARD.md"
 
 SOURCE_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
+RERANKER_FILE = "reranker.onnx"
+"""Not every package has one. Gateways read it from the built package; TorchServe does not need it."""
 SERVED_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, TOKENIZER_FILE, PROBE_FILE, ONNX_FILE)
 """What goes into the archive."""
 
@@ -98,6 +100,8 @@ def _fill(folder: Path, source: Package, step: Step) -> Manifest:
 
     for name in SOURCE_FILES:
         shutil.copyfile(source.path / name, folder / name)
+    if RERANKER_FILE in source.manifest.files:
+        shutil.copyfile(source.path / RERANKER_FILE, folder / RERANKER_FILE)
     try:
         config = load_config(folder)
         shutil.copyfile(text_model_folder(config.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)

@@ -78,6 +78,13 @@ def command() -> None:
 @click.option(
     "--max-tokens", type=click.IntRange(8, 512), default=64, show_default=True, help="of a film's text"
 )
+@click.option(
+    "--reranker/--no-reranker",
+    "rerank",
+    default=True,
+    show_default=True,
+    help="train a re-ranker too; the package gets it where it proves better on validation",
+)
 @click.option("--seed", default=0, show_default=True)
 @AS_JSON
 def space(
@@ -92,6 +99,7 @@ def space(
     half_count: float,
     penalty: float,
     max_tokens: int,
+    rerank: bool,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -114,6 +122,7 @@ def space(
         half_count=half_count,
         penalty=penalty,
         max_tokens=max_tokens,
+        rerank=rerank,
         seed=seed,
     )
     started = time.monotonic()

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from trainer.exceptions import TrainingError
-from trainer.reranker.features import CANDIDATES, CONTRACT, NAMES, Float32
+from streaming.gateway.rerank_model import INPUT, OUTPUT, OnnxReranker
+from trainer.reranker.features import CANDIDATES, CONTRACT, NAMES
 from trainer.reranker.network import CLIP, Network
 
-FILE = "reranker.onnx"
-INPUT, OUTPUT = "features", "score"
+__all__ = ["OnnxReranker", "to_onnx"]
+
 OPSET, IR = 20, 9
 """Gelu is an operator of its own from opset 20 on."""
 
@@ -74,26 +72,3 @@ def to_onnx(networks: list[Network], notes: Mapping[str, Any]) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     encoded: bytes = model.SerializeToString()
     return encoded
-
-
-class OnnxReranker:
-    """``reranker.onnx`` on one core, as a gateway runs it."""
-
-    def __init__(self, model: bytes | Path) -> None:
-        """Raises TrainingError if its features are not those of this contract."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        source = model if isinstance(model, bytes) else str(model)
-        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        if (self.metadata.get("contract"), self.metadata.get("columns")) != (str(CONTRACT), ",".join(NAMES)):
-            raise TrainingError("the re-ranker was trained with other features than this code computes")
-
-    def score(self, features: Float32) -> Float32:
-        """float32 [n] of features [n, columns]."""
-        out: Float32 = self._session.run([OUTPUT], {INPUT: features})[0]
-        return out
-
-    def order(self, features: Float32) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Positions [n], best first; ties stay in the order they came in."""
-        return np.argsort(-self.score(features), kind="stable").astype(np.int64)

@@ -30,5 +30,7 @@ class SpaceOptions:
     """Of a film's text. Longer ones cost time and, on validation, ranked cold films worse."""
     validation_share: float = 0.1
     seed: int = 0
+    rerank: bool = True
+    """Whether a re-ranker is trained for the package too; it gets one only where its gate lets it through."""
     threads: int = 0
     """Of the text model; 0 is one for each core."""

@@ -66,6 +66,10 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
             folder / WEIGHTS_FILE,
         )
         save_table(trained.table, folder / ITEM_TABLE_FILE)
+        parameters, metrics = dict(trained.parameters), dict(trained.metrics)
+        if trained.reranker is not None:
+            trained.reranker.write(folder)
+            parameters["reranker"], metrics = trained.reranker.says, metrics | trained.reranker.metrics
         manifest = Manifest(
             schema=SCHEMA,
             kind="source",
@@ -75,8 +79,8 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
             id_namespace=config.id_namespace,
             source_commit=source_commit(),
             data=trained.data,
-            parameters=trained.parameters,
-            metrics=trained.metrics,
+            parameters=parameters,
+            metrics=metrics,
             licences=_licences(config.id_namespace),
         )
         (folder / CARD_FILE).write_text(model_card(manifest))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -22,9 +23,12 @@ from trainer.exceptions import TrainingError
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
 from trainer.space.content import fit_ridge
 from trainer.space.embed import Progress, embed, text_model
-from trainer.space.matrix import interactions
+from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import SpaceOptions
 from trainer.space.tuning import Tuned, sample_weights, tune
+
+if TYPE_CHECKING:
+    from trainer.reranker.packaging import PackagedReranker
 
 HASH_BUCKETS = {"countries": 64, "languages": 64, "directors": 256, "cast": 512}
 
@@ -47,6 +51,8 @@ class TrainedSpace:
     item_ids: tuple[str, ...]
     vectors: npt.NDArray[np.float32]
     """[items, dim]: what the package must answer for the films it was trained with."""
+    reranker: PackagedReranker | None = None
+    """``None`` where none was asked for."""
 
 
 def encode_items(items: Sequence[Item]) -> list[EncodeItem]:
@@ -142,7 +148,34 @@ def train_space(
         metrics={key: round(value, 5) for key, value in tuned.metrics.items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=table.blend(films, (x.astype(np.float32) @ weight.T.astype(np.float32)) + bias),
+        reranker=train_reranker_for(fold, items, x, options, tuned, progress) if options.rerank else None,
     )
+
+
+def train_reranker_for(
+    ratings: Interactions,
+    items: Sequence[Item],
+    content: npt.NDArray[np.float64],
+    options: SpaceOptions,
+    tuned: Tuned,
+    progress: Progress,
+) -> PackagedReranker:
+    """The re-ranker of a space of these numbers; ``content`` [items, features]: whatever describes films."""
+    from trainer.evaluation.choice import Choice
+    from trainer.reranker.packaging import make_reranker
+
+    progress("re-ranking", 0, 1)
+    choice = Choice(
+        dim=options.dim,
+        regularisation=tuned.regularisation,
+        neutral_weight=options.neutral_weight,
+        like_threshold=options.like_threshold,
+        half_count=tuned.half_count,
+        penalty=tuned.penalty,
+    )
+    made = make_reranker(ratings, items, content, choice, seed=options.seed)
+    progress("re-ranking", 1, 1)
+    return made
 
 
 def _parameters(options: SpaceOptions, tuned: Tuned) -> dict[str, float | int | str]:

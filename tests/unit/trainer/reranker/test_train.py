@@ -11,8 +11,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from streaming.gateway.rerank_model import RerankerRefusedError
 from streaming.milvus.seen import DISLIKED, LIKED
-from trainer.exceptions import TrainingError
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import CANDIDATES, NAMES, item_side
 from trainer.reranker.lists import Lists, known, make_lists, ndcg_of, retrieve
@@ -85,7 +85,7 @@ def test_a_model_of_another_contract_is_refused() -> None:
     for entry in model.metadata_props:
         if entry.key == "contract":
             entry.value = "999"
-    with pytest.raises(TrainingError, match="other features"):
+    with pytest.raises(RerankerRefusedError, match="other features"):
         OnnxReranker(model.SerializeToString())
 
 

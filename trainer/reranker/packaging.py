@@ -1,0 +1,69 @@
+"""The re-ranker as a package carries it: ``reranker.onnx`` if it proved better, else the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model_store.build import RERANKER_FILE
+from streaming.events import Item
+from trainer.evaluation.choice import Choice
+from trainer.evaluation.ranking import Float64
+from trainer.evaluation.served import films_of, train_served_reranker
+from trainer.reranker.export import to_onnx
+from trainer.reranker.train import LEAST_LISTS, Gate
+from trainer.space.matrix import Interactions
+
+
+@dataclass(frozen=True)
+class PackagedReranker:
+    """What a package says of its re-ranker, and the file itself where its gate let it through."""
+
+    says: str
+    """``passed: ...`` or ``none: ...``, for the manifest's parameters and the model card."""
+    model: bytes | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Puts ``reranker.onnx`` into ``folder``, if there is one."""
+        if self.model is not None:
+            (folder / RERANKER_FILE).write_bytes(self.model)
+
+
+def make_reranker(
+    ratings: Interactions,
+    items: Sequence[Item],
+    content: Float64 | None,
+    choice: Choice,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> PackagedReranker:
+    """Trains a re-ranker for the space of ``choice`` and takes it only if it passes its gate.
+
+    Each list that it learns from comes from a space trained without the ratings that say what in the list
+    is liked; the gate compares, user by user, what networks make of users they never saw
+    (:mod:`trainer.reranker.train`).
+
+    Args:
+        items: the catalogue, in the order of ``ratings.item_ids``.
+        content: [items, features], whatever describes films; a ridge maps it into each list's space.
+    """
+    trained = train_served_reranker(ratings, content, films_of(items), choice, seed=seed, say=say)
+    if trained is None:
+        return PackagedReranker(f"none: fewer than {LEAST_LISTS} lists with a liked film to learn from")
+    gate, metrics = trained.gate, _metrics(trained.gate)
+    figures = f"NDCG@10 {gate.plain:.4f} to {gate.reranked:.4f}, gain {gate.gain}"
+    if not gate.passed:
+        return PackagedReranker(f"none: not better beyond chance on validation ({figures})", None, metrics)
+    notes = trained.notes() | {"like_threshold": choice.like_threshold}
+    return PackagedReranker(f"passed: {figures}", to_onnx(trained.networks, notes), metrics)
+
+
+def _metrics(gate: Gate) -> dict[str, float]:
+    return {
+        "reranker_validation_ndcg@10_plain": round(gate.plain, 5),
+        "reranker_validation_ndcg@10": round(gate.reranked, 5),
+        "reranker_validation_gain_low": round(gate.gain.low, 5),
+        "reranker_validation_gain_high": round(gate.gain.high, 5),
+    }
