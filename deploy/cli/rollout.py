@@ -43,6 +43,12 @@ def command() -> None:
     help="how ratings become profiles; another policy of the same package is a space of its own",
 )
 @click.option(
+    "--half-life",
+    type=click.IntRange(0, 36_500),
+    default=0,
+    help="days after which a rating weighs half as much as a newer one of the same user; 0: never",
+)
+@click.option(
     "--promote", is_flag=True, help="then the champion; at once where nobody is served yet, else once ready"
 )
 @click.option("--detach", is_flag=True, help="return once its worker may start; `rollout resume` waits")
@@ -53,6 +59,7 @@ def command() -> None:
 def start(
     package: str,
     policy: str,
+    half_life: int,
     promote: bool,
     detach: bool,
     dry_run: bool,
@@ -69,7 +76,7 @@ def start(
     Examples:
       marquee rollout start item-encoder@1 --promote        the first one of an installation
       marquee rollout start item-encoder@2 --reason "retrained with June"
-      marquee rollout start item-encoder@2 --policy weighted --detach
+      marquee rollout start item-encoder@2 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
     from deploy.rollout.starting import manifest_of
@@ -78,17 +85,18 @@ def start(
     if promote and detach:
         raise ConfigurationError("--promote waits until the space is ready: not with --detach")
     settings = load_settings()
+    chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life)
     if dry_run:
         manifest = manifest_of(settings, package)
-        told = {"package": manifest.reference, "dim": manifest.dim, "policy": policy, "dry_run": True}
+        told = {"package": manifest.reference, "dim": manifest.dim, "policy": chosen.label, "dry_run": True}
         if as_json:
             print_json(told)
         else:
-            out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {policy}")
+            out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {chosen.label}")
         return
     with bars(as_json) as progress:
         driver = Driver(settings, operator, reason, progress.step, progress.update)
-        space = driver.start(package, POLICIES[policy])
+        space = driver.start(package, chosen)
         if promote and read_control(settings).route is None:
             space = driver.advance("install", space)
         elif not detach:
@@ -155,7 +163,7 @@ def status(as_json: bool) -> None:
         )
         return
     spaces: list[list[Any]] = [
-        [s.space, f"{s.package}@{s.version}", s.policy.name, s.state, ", ".join(commands(s.state))]
+        [s.space, f"{s.package}@{s.version}", s.policy.label, s.state, ", ".join(commands(s.state))]
         for s in state.spaces.values()
         if not s.dropped
     ]

@@ -33,7 +33,7 @@ Step = Callable[[str], None]
 
 def new_space_id(package: str, version: str, policy: Policy) -> str:
     """``<package>-<version>-<policy>-<6 random>``: never used twice."""
-    return f"{package}-{version}-{policy.name}-{secrets.token_hex(3)}"
+    return f"{package}-{version}-{policy.label}-{secrets.token_hex(3)}"
 
 
 def built(settings: Settings, reference: str) -> Package:

@@ -25,7 +25,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How a user's ratings become his profile in a space (DESIGN section 1, "profile").
 
     ``mean``: the mean of liked vectors. ``weighted``: liked, neutral and disliked items weigh
-    ``liked``, ``neutral`` and ``disliked``, over the sum of absolute weights.
+    ``liked``, ``neutral`` and ``disliked``, over the sum of absolute weights. With a half-life either
+    weight halves with every ``half_life_days`` that a rating is older than another of the same user.
     """
 
     name: Literal["mean", "weighted"] = "mean"
@@ -34,6 +35,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     liked: float = 1.0
     neutral: float = 0.0
     disliked: float = 0.0
+    half_life_days: int = 0
+    """0: ratings do not age."""
+
+    @property
+    def label(self) -> str:
+        """For ids and tables: ``mean``, ``weighted``, ``mean-90d``."""
+        return f"{self.name}-{self.half_life_days}d" if self.half_life_days else self.name
 
 
 MEAN = Policy()

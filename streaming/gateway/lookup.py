@@ -172,6 +172,9 @@ class Lookup:
     def _explained(
         self, space: SpaceDocument, catalogue: Catalogue, rated: _Rated, items: list[Recommended]
     ) -> list[Recommended]:
+        if space.policy.half_life_days:
+            # rows hold classes and no times: shares that do not add up are worse than none
+            return items
         weights = class_weights(space.policy)[rated.classes].astype(np.float64)
         counting = np.flatnonzero(weights)
         films = [rated.films[i] for i in counting]

@@ -12,7 +12,7 @@ from streaming.control.documents import Policy
 from streaming.documents import Ratings
 from streaming.space.inverted import InvertedIndex
 from streaming.space.matrix import ItemMatrix
-from streaming.space.profile import classes_of
+from streaming.space.profile import Ages, ages_of, classes_of
 
 _CLASS_BITS = 2
 
@@ -29,6 +29,14 @@ def pack(ratings: Ratings, matrix: ItemMatrix, policy: Policy) -> bytes:
     return packed.astype(np.uint32).tobytes()
 
 
+def pack_ages(ratings: Ratings, policy: Policy) -> bytes:
+    """Ages of the same items in the same order, uint32; nothing where the policy has no half-life."""
+    if not policy.half_life_days:
+        return b""
+    times = np.array([at for value, at in ratings.values() if value is not None], dtype=np.int64)
+    return ages_of(times).tobytes()
+
+
 def rows_of(packed: bytes) -> npt.NDArray[np.int32]:
     """Item rows, int32 (n,), in what :func:`pack` made."""
     return (np.frombuffer(packed, dtype=np.uint32) >> np.uint32(_CLASS_BITS)).astype(np.int32)
@@ -38,13 +46,15 @@ def rows_of(packed: bytes) -> npt.NDArray[np.int32]:
 class Batch:
     """Some users' ratings side by side: user i's lie at ``bounds[i]:bounds[i + 1]``.
 
-    ``rows`` int32 (n,), ``classes`` uint8 (n,), ``bounds`` int64 (users + 1,), ``revisions`` int64 (users,).
+    ``rows`` int32 (n,), ``classes`` uint8 (n,), ``bounds`` int64 (users + 1,), ``revisions`` int64 (users,);
+    ``ages`` uint32 (n,), or (0,) where the policy has no half-life.
     """
 
     rows: npt.NDArray[np.int32]
     classes: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.int64]
     revisions: npt.NDArray[np.int64]
+    ages: Ages
 
 
 class UserPartition:
@@ -57,6 +67,7 @@ class UserPartition:
         self.numbers: dict[str, int] = {}
         self.ids: list[str] = []
         self._packed: list[bytes | None] = []
+        self._ages: list[bytes] = []
         self._revisions: list[int] = []
         self._index = InvertedIndex()
 
@@ -66,8 +77,8 @@ class UserPartition:
     def __contains__(self, user_id: str) -> bool:
         return user_id in self.numbers
 
-    def put(self, user_id: str, revision: int, packed: bytes) -> None:
-        """Take a user's document, as :func:`pack` made it, from offset ``revision``."""
+    def put(self, user_id: str, revision: int, packed: bytes, ages: bytes = b"") -> None:
+        """Take a user's document, as :func:`pack` and :func:`pack_ages` made it, from offset ``revision``."""
         number = self.numbers.get(user_id)
         former: bytes | None = None
         if number is None:
@@ -75,10 +86,12 @@ class UserPartition:
             self.numbers[user_id] = number
             self.ids.append(user_id)
             self._packed.append(packed)
+            self._ages.append(ages)
             self._revisions.append(revision)
         else:
             former = self._packed[number]
             self._packed[number] = packed
+            self._ages[number] = ages
             self._revisions[number] = revision
         if self.loaded:
             fresh = rows_of(packed).tolist()
@@ -94,7 +107,7 @@ class UserPartition:
         number = self.numbers.pop(user_id, None)
         if number is None:
             return False
-        self._packed[number] = None
+        self._packed[number], self._ages[number] = None, b""
         return True
 
     def build_index(self) -> None:
@@ -102,6 +115,7 @@ class UserPartition:
         kept = sorted(self.numbers.values())
         self.ids = [self.ids[n] for n in kept]
         self._packed = [self._packed[n] for n in kept]
+        self._ages = [self._ages[n] for n in kept]
         self._revisions = [self._revisions[n] for n in kept]
         self.numbers = {user_id: n for n, user_id in enumerate(self.ids)}
         packed = [p or b"" for p in self._packed]
@@ -121,6 +135,7 @@ class UserPartition:
             classes=(joined & np.uint32(3)).astype(np.uint8),
             bounds=_bounds(packed),
             revisions=np.array([self._revisions[n] for n in numbers], dtype=np.int64),
+            ages=np.frombuffer(b"".join(self._ages[n] for n in numbers), dtype=np.uint32),
         )
 
 

@@ -29,7 +29,11 @@ def _short_hash(data: bytes) -> int:
 
 def seed(policy: Policy, dim: int) -> int:
     """What a user without ratings has as digest, before the sign: it changes with the policy."""
-    return _short_hash(msgspec.json.encode((policy, dim)))
+    fields = msgspec.to_builtins(policy)
+    if not policy.half_life_days:
+        # as before there were half-lives, or every row of every space would be written anew
+        del fields["half_life_days"]
+    return _short_hash(msgspec.json.encode((fields, dim)))
 
 
 def mix(hashes: UInt64s, classes: npt.NDArray[np.uint8], revisions: npt.NDArray[np.int64]) -> UInt64s:

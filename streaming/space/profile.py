@@ -1,5 +1,10 @@
 """The profile mathematics: weights of rated items and item vectors to taste vectors. Pure.
 
+Half-life: a weight of 2^(-age / half-life) asks "older than when?", and the answer does not matter: another
+moment multiplies all weights of a user alike, which the division by their sum takes out again. So a decayed
+profile is a function of the user's document alone, does not change while time goes by, and a row is right as
+long as its revision is. Ages count in whole seconds, so that every computation has the same ones.
+
 Rounding: sums run in float32 over at most :data:`CHUNK` vectors and in float64 across chunks, so that
 the error stays below ``CHUNK * 2**-24 < 4e-6`` of the mean length of the summed vectors for any number
 of likes, at the speed of float32.
@@ -18,6 +23,8 @@ CHUNK = 64
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Ages = npt.NDArray[np.uint32]
+DAY_S = 86_400
 
 
 def class_weights(policy: Policy) -> Floats:
@@ -38,6 +45,15 @@ def classes_of(values: npt.NDArray[np.float64], policy: Policy) -> npt.NDArray[n
     return classes
 
 
+def ages_of(times_ms: Ints) -> Ages:
+    """Whole seconds, uint32 (n,), by which one user's ratings are older than his newest; times in ms."""
+    if not len(times_ms):
+        return np.zeros(0, dtype=np.uint32)
+    seconds = times_ms // 1000
+    out: Ages = np.minimum(seconds.max() - seconds, np.iinfo(np.uint32).max).astype(np.uint32)
+    return out
+
+
 def count_per_user(mask: npt.NDArray[np.bool_], bounds: Ints) -> Ints:
     """How many entries of ``mask`` (bool (n,)) hold for each user, int64 (users,)."""
     sums = np.zeros(len(mask) + 1, dtype=np.int64)
@@ -52,13 +68,15 @@ def profiles(
     classes: npt.NDArray[np.uint8],
     bounds: Ints,
     policy: Policy,
+    ages: Ages | None = None,
 ) -> Floats:
     """Taste vectors, float32 (users, dim).
 
     User i rated the items ``rows[bounds[i]:bounds[i + 1]]`` (row numbers of ``vectors``, float32
     (items, dim)) with ``classes`` alike; ``present`` (bool, as long as ``rows``) says which of them have a
     vector. The profile is the weighted sum over present items divided by the sum of absolute weights, and
-    zero for a user without a present liked item.
+    zero for a user without a present liked item. Under a half-life ``ages`` (as long as ``rows``, of
+    :func:`ages_of`) must be there.
     """
     users, dim = len(bounds) - 1, vectors.shape[1]
     out = np.zeros((users, dim), dtype=np.float32)
@@ -73,6 +91,9 @@ def profiles(
     rows, weights = rows[used], weights[used]
     ends = np.cumsum(counts)
     starts = ends - counts
+    if policy.half_life_days:
+        assert ages is not None
+        weights = weights * _decay(ages[used], counts, starts, policy.half_life_days)
     # every user's run is cut into chunks, each a row of the sparse matrix
     chunks = -(-counts // CHUNK)
     first = np.cumsum(chunks) - chunks
@@ -86,4 +107,13 @@ def profiles(
     else:
         total = np.add.reduceat(partial, first[some], axis=0, dtype=np.float64)
     out[some] = total / absolute[:, None]
+    return out
+
+
+def _decay(ages: Ages, counts: Ints, starts: Ints, half_life_days: int) -> Floats:
+    """float32 (n,): 1 for each user's newest of these ratings, or a sum of old ones alone might be zero."""
+    some = counts > 0
+    youngest = np.minimum.reduceat(ages, starts[some])
+    older = (ages - np.repeat(youngest, counts[some])).astype(np.float64)
+    out: Floats = np.exp2(-older / (half_life_days * DAY_S)).astype(np.float32)
     return out

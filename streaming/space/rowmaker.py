@@ -29,6 +29,7 @@ def join(batches: Sequence[Batch]) -> Batch:
         classes=np.concatenate([b.classes for b in batches]),
         bounds=np.concatenate(bounds),
         revisions=np.concatenate([b.revisions for b in batches]),
+        ages=np.concatenate([b.ages for b in batches]),
     )
 
 
@@ -66,7 +67,7 @@ def make_user_rows(
     batch = join([partitions[part].batch(ids) for part, ids in by_part.items()])
     order = [(user_id, part) for part, ids in by_part.items() for user_id in ids]
     present = matrix.revisions[batch.rows] != ABSENT
-    vectors = profiles(matrix.vectors, present, batch.rows, batch.classes, batch.bounds, policy)
+    vectors = profiles(matrix.vectors, present, batch.rows, batch.classes, batch.bounds, policy, batch.ages)
     digests = batch_digests(matrix, batch, start).tolist()
     liked = count_per_user(batch.classes == LIKED, batch.bounds).tolist()
     hashes, bounds, revisions = matrix.hashes[batch.rows], batch.bounds.tolist(), batch.revisions.tolist()

@@ -10,7 +10,7 @@ from typing import Literal
 from streaming.control.documents import SpaceDocument
 from streaming.documents import Ratings, VectorDocument
 from streaming.milvus.rows import ItemRow, UserRow
-from streaming.space.arrays import UserPartition, pack
+from streaming.space.arrays import UserPartition, pack, pack_ages
 from streaming.space.digest import seed
 from streaming.space.dirty import DirtyRows
 from streaming.space.exceptions import InvalidVectorError
@@ -68,7 +68,9 @@ class SpaceState:
             if ratings is None:
                 users.remove(user_id)
             else:
-                users.put(user_id, revision, pack(ratings, self.matrix, self.space.policy))
+                policy = self.space.policy
+                packed = pack(ratings, self.matrix, policy)
+                users.put(user_id, revision, packed, pack_ages(ratings, policy))
             if users.loaded:
                 self.dirty["users"].mark(user_id, partition, live=True)
                 self.changed.notify_all()
