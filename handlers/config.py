@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -25,6 +26,46 @@ class TextModel(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
 
 
+class PosterModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The ViT that looks at posters; its weights lie in the package."""
+
+    height: int
+    width: int
+    """Pixels that a poster is brought to."""
+    settings: dict[str, int | str]
+    """All sizes, as :class:`handlers.vit.ViTConfig` has them; kept apart, for that imports torch."""
+    package: str = ""
+    """Where its weights came from, ``name@version``; empty for random ones."""
+
+
+class KernelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How alike two films are: exp(g (genres - 1) + t (text - 1) + p (people - 1) + q (poster - 1)) x years.
+
+    Cosines of genres, of sentences, of countries, languages and people, and of posters; years count
+    y exp(-|difference| / s) + 1 - y.
+    """
+
+    genres: float = 1.0
+    text: float = 2.0
+    people: float = 1.0
+    poster: float = 0.0
+    year_share: float = 0.5
+    year_scale: float = 8.0
+
+
+class FusionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes of the fusion encoder (:mod:`handlers.fusion`)."""
+
+    width: int = 96
+    """Of a token in the fusion transformer."""
+    depth: int = 2
+    heads: int = 4
+    mlp_ratio: int = 2
+    anchors: int
+    """Films that the base compares with."""
+    kernel: KernelConfig = KernelConfig()
+
+
 class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a package turns a film into a vector."""
 
@@ -35,6 +76,10 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
     id_namespace: str
     text_model: TextModel
     features: FeatureConfig
+    architecture: Literal["linear", "fusion"] = "linear"
+    """``linear``: text and numbers mapped into the space; ``fusion``: poster and all, see ``fusion``."""
+    fusion: FusionConfig | None = None
+    poster_model: PosterModel | None = None
 
     @property
     def package(self) -> str:
@@ -56,4 +101,6 @@ def load_config(folder: Path) -> EncoderConfig:
         raise PackageFileError(
             f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {SCHEMA}: upgrade it"
         )
+    if config.architecture == "fusion" and (config.fusion is None or config.poster_model is None):
+        raise PackageFileError(f"{CONFIG_FILE} says fusion, but not of what sizes")
     return config

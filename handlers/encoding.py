@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,10 @@ import numpy.typing as npt
 from handlers.config import EncoderConfig, load_config
 from handlers.engines import Engine, candidates, choose_engine, load_probe
 from handlers.engines.parity import PROBE_FILE
-from handlers.features import side_features
+from handlers.inputs import ModelInputs
 from handlers.item_table import ItemTable, load_table
-from handlers.items import EncodeItem, item_problem, sentence
-from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
+from handlers.items import EncodeItem, item_problem
+from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets
 
 ITEM_TABLE_FILE = "item_table.safetensors"
 TOKENS_A_BATCH = 1024
@@ -63,23 +62,19 @@ class ItemEncoder:
         vectors = np.zeros((len(items), self.config.dim), dtype=np.float32)
         good = [i for i, error in enumerate(errors) if error is None]
         started = time.perf_counter()
-        rows = self._tokens.encode([sentence(items[i]) for i in good])
-        side = side_features([items[i] for i in good], self.config.features)
+        read = ModelInputs([items[i] for i in good], self._tokens, self.config)
+        for i, error in zip(good, read.errors, strict=True):
+            errors[i] = error
         tokenised = time.perf_counter()
         content = np.zeros((len(good), self.config.dim), dtype=np.float32)
-        for bucket in length_buckets([len(row) for row in rows], TOKENS_A_BATCH, MAX_BATCH):
-            ids, mask = pad([rows[i] for i in bucket])
-            inputs: dict[str, npt.NDArray[Any]] = {
-                "input_ids": ids,
-                "attention_mask": mask,
-                "side": side[bucket],
-            }
-            content[bucket] = self.engine.run(inputs)["vector"]
+        for bucket in length_buckets(read.lengths(), TOKENS_A_BATCH, MAX_BATCH):
+            content[bucket] = self.engine.run(read.rows(bucket.tolist()))["vector"]
         ran = time.perf_counter()
         vectors[good] = self._table.blend([items[i] for i in good], content)
         for i in good:
             if not np.isfinite(vectors[i]).all():
                 errors[i] = "the model gave no finite vector"
+            if errors[i] is not None:
                 vectors[i] = 0.0
         timings = {
             "tokenise": (tokenised - started) * 1e3,

@@ -31,6 +31,17 @@ class FeatureConfig(msgspec.Struct, frozen=True, kw_only=True):
         """Number of columns: genres and one for "has none", knots and one for "no year", buckets."""
         return len(self.genres) + 1 + len(self.year_knots) + 1 + sum(self.hashed.values())
 
+    @property
+    def columns(self) -> dict[str, tuple[int, int]]:
+        """Group of columns -> (first, behind the last): ``genres``, ``year``, and the hashed fields."""
+        genres, years = len(self.genres) + 1, len(self.year_knots) + 1
+        out = {"genres": (0, genres), "year": (genres, genres + years)}
+        start = genres + years
+        for field, buckets in self.hashed.items():
+            out[field] = (start, start + buckets)
+            start += buckets
+        return out
+
 
 def _year_weights(year: int, knots: Sequence[int]) -> list[tuple[int, float]]:
     if year <= knots[0]:

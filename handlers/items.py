@@ -31,8 +31,8 @@ class EncodeItem(msgspec.Struct, frozen=True, kw_only=True):
 
 def item_problem(item: EncodeItem) -> str | None:
     """Why ``item`` cannot be encoded, or ``None``."""
-    if not (item.title.strip() or item.text.strip()):
-        return "title and text are both empty"
+    if not (item.title.strip() or item.text.strip() or item.poster):
+        return "title and text are both empty, and there is no poster"
     if len(item.title) > MAX_TITLE_CHARACTERS:
         return f"title is longer than {MAX_TITLE_CHARACTERS} characters"
     if len(item.text) > MAX_TEXT_CHARACTERS:

@@ -1,4 +1,4 @@
-"""The item encoder as a torch module: BERT, mean pooling, and the linear head into the space."""
+"""The item encoder as a torch module, of either architecture, and its ONNX file."""
 
 from __future__ import annotations
 
@@ -8,50 +8,27 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertModel
 
-from handlers.checksums import file_sha256
-from handlers.config import WEIGHTS_FILE, EncoderConfig, TextModel
+from handlers.bert import load_bert, pooled, token_states
+from handlers.config import WEIGHTS_FILE, EncoderConfig, PosterModel
 from handlers.exceptions import PackageFileError
-from handlers.text_model import text_model_folder
+from handlers.fusion import FusionNetwork
+from handlers.vit import VisionTransformer, ViTConfig
 
 OPSET = 20
 
 
-def load_bert(model: TextModel) -> BertModel:
-    """The text model in float32, attention `eager` (what ONNX export needs at this opset).
-
-    Raises:
-        PackageFileError: if its weights are missing or not those the package was trained with.
-    """
-    folder = text_model_folder(model)
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or file_sha256(weights) != model.sha256:
-        raise PackageFileError(f"{model.distribution} holds other weights than the package was trained with")
-    config = BertConfig.from_pretrained(folder)
-    config._attn_implementation = "eager"
-    bert: BertModel = BertModel(config, add_pooling_layer=False)
-    state = {k.removeprefix("bert."): v for k, v in load_file(weights).items()}
-    missing, _ = bert.load_state_dict(state, strict=False)
-    if [name for name in missing if not name.endswith("position_ids")]:
-        raise PackageFileError(f"{model.distribution} lacks weights: {missing[:3]}")
-    bert.train(False)
-    return bert
-
-
-def pooled(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Unit mean of all but padding: float32 [n, tokens, width], int64 [n, tokens] -> [n, width]."""
-    keep = mask.unsqueeze(-1).to(hidden.dtype)
-    mean = (hidden * keep).sum(1) / keep.sum(1).clamp(min=1.0)
-    return mean / mean.pow(2).sum(1, keepdim=True).sqrt().clamp(min=1e-12)
-
-
 class ItemEncoderNetwork(nn.Module):
-    """(input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f]) -> float32 [n, dim]."""
+    """The architecture ``linear``: BERT, mean pooling, and a linear head into the space.
+
+    (input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f]) -> float32 [n, dim].
+    """
 
     def __init__(self, bert: BertModel, width: int, side: int, dim: int) -> None:
         super().__init__()
@@ -61,13 +38,7 @@ class ItemEncoderNetwork(nn.Module):
 
     def embed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """float32 [n, width]: the text alone."""
-        # the additive mask is made here: the library's own is a third of the ONNX graph's nodes
-        hidden = self.bert.embeddings(input_ids=input_ids)
-        additive = (1.0 - attention_mask[:, None, None, :].to(hidden.dtype)) * -1e9
-        for layer in self.bert.encoder.layer:
-            out = layer(hidden, additive)
-            hidden = out[0] if isinstance(out, tuple) else out
-        return pooled(hidden, attention_mask)
+        return pooled(token_states(self.bert, input_ids, attention_mask), attention_mask)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, side: Tensor) -> Tensor:
         """float32 [n, dim]: the content vector."""
@@ -75,42 +46,100 @@ class ItemEncoderNetwork(nn.Module):
         return vector
 
 
-def load_network(folder: Path, config: EncoderConfig) -> ItemEncoderNetwork:
+Network = ItemEncoderNetwork | FusionNetwork
+
+
+def vision_transformer(model: PosterModel) -> VisionTransformer:
+    """Of the sizes that ``model`` says, its weights random.
+
+    Raises:
+        PackageFileError: if they are no sizes of a ViT.
+    """
+    try:
+        config = msgspec.convert(model.settings, ViTConfig)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise PackageFileError(f"the poster model cannot be made: {error}") from None
+    return VisionTransformer(config)
+
+
+def build_network(config: EncoderConfig, dropout: float = 0.0) -> Network:
+    """The network that ``config`` describes, with the text model's weights and no others.
+
+    Raises:
+        PackageFileError: if the text model is missing or another one.
+    """
+    bert, text = load_bert(config.text_model), config.text_model.width
+    if config.architecture == "linear":
+        return ItemEncoderNetwork(bert, text, config.features.width, config.dim)
+    assert config.poster_model is not None
+    return FusionNetwork(bert, vision_transformer(config.poster_model), config, dropout)
+
+
+def package_weights(network: Network) -> dict[str, Tensor]:
+    """What a package holds of ``network``: everything but the text model, in float16."""
+    state = network.state_dict()
+    return {k: v.half().contiguous() for k, v in state.items() if not k.startswith("bert.")}
+
+
+def fill(network: Network, weights: dict[str, Tensor]) -> Network:
+    """``network`` with the package's ``weights``, ready to run in float32.
+
+    Raises:
+        PackageFileError: if they do not fit.
+    """
+    try:
+        missing, unexpected = network.load_state_dict(
+            {k: v.float() for k, v in weights.items()}, strict=False
+        )
+    except RuntimeError as error:
+        raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {error}") from None
+    wrong = [name for name in missing if not name.startswith("bert.")] + unexpected
+    if wrong:
+        raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {', '.join(wrong[:3])}")
+    return network.eval()
+
+
+def load_network(folder: Path, config: EncoderConfig) -> Network:
     """The network of the package in ``folder``, ready to run on the CPU in float32.
 
     Raises:
         PackageFileError: if weights are missing or do not fit.
     """
-    model = config.text_model
-    network = ItemEncoderNetwork(load_bert(model), model.width, config.features.width, config.dim)
     try:
-        head = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
-        network.text_head.load_state_dict(
-            {"weight": head["text_head.weight"], "bias": head["text_head.bias"]}
-        )
-        network.side_head.load_state_dict({"weight": head["side_head.weight"]})
-    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {error}") from None
-    return network.eval()
+        weights = load_file(folder / WEIGHTS_FILE)
+    except (OSError, SafetensorError) as error:
+        raise PackageFileError(f"{WEIGHTS_FILE} cannot be read: {error}") from None
+    return fill(build_network(config), weights)
 
 
-def export_onnx(network: ItemEncoderNetwork, path: Path) -> None:
-    """Writes the network as ONNX in float32, batch and length dynamic."""
+def _example(network: Network) -> tuple[dict[str, Tensor], dict[str, dict[int, torch.export.Dim]]]:
+    """Inputs by name, in the order of ``forward``, and which of their axes vary."""
     rows = 2  # an example batch of 1 would be taken for a constant
-    example = (
-        torch.ones(rows, 8, dtype=torch.int64),
-        torch.ones(rows, 8, dtype=torch.int64),
-        torch.zeros(rows, network.side_head.in_features),
-    )
     batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=2, max=512)
+    text = torch.ones(rows, 8, dtype=torch.int64)
+    inputs = {"input_ids": text, "attention_mask": text.clone()}
+    shapes = {"input_ids": {0: batch, 1: tokens}, "attention_mask": {0: batch, 1: tokens}}
+    if isinstance(network, ItemEncoderNetwork):
+        inputs["side"] = torch.zeros(rows, network.side_head.in_features)
+    else:
+        size = network.vit.config
+        inputs["side"] = torch.zeros(rows, network.base.side.shape[1])
+        inputs["pixels"] = torch.zeros(rows, 3, size.image_height, size.image_width)
+        inputs["has_poster"] = torch.ones(rows)
+    return inputs, {name: shapes.get(name, {0: batch}) for name in inputs}
+
+
+def export_onnx(network: Network, path: Path) -> None:
+    """Writes the network as ONNX in float32, batch and length dynamic."""
+    inputs, shapes = _example(network)
     with torch.no_grad(), _quiet_exporter():
         torch.onnx.export(
             network,
-            example,
+            tuple(inputs.values()),
             str(path),
-            input_names=["input_ids", "attention_mask", "side"],
+            input_names=list(inputs),
             output_names=["vector"],
-            dynamic_shapes=({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch}),
+            dynamic_shapes=tuple(shapes.values()),
             opset_version=OPSET,
             dynamo=True,
             external_data=False,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy.typing as npt
 
 from handlers.checksums import CHECKSUMS_FILE, write_checksums
 from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, load_config
@@ -19,10 +18,9 @@ from handlers.engines.choose import ONNX_FILE
 from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 from handlers.engines.parity import PROBE_FILE, check_parity
 from handlers.exceptions import HandlerError
-from handlers.features import side_features
-from handlers.items import sentence
+from handlers.inputs import ModelInputs
 from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens, pad
+from handlers.tokens import TOKENIZER_FILE, Tokens
 from model_store.archive import write_archive
 from model_store.exceptions import ModelStoreError, PackageExistsError
 from model_store.manifest import Manifest, Tensor, describe_files, write_manifest
@@ -139,12 +137,7 @@ def record_probe(network: Callable[..., Any], folder: Path, config: EncoderConfi
     import torch
 
     tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
-    ids, mask = pad(tokens.encode([sentence(item) for item in PROBE_ITEMS]))
-    inputs: dict[str, npt.NDArray[Any]] = {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "side": side_features(PROBE_ITEMS, config.features),
-    }
+    inputs = ModelInputs(PROBE_ITEMS, tokens, config).rows(range(len(PROBE_ITEMS)))
     with torch.inference_mode():
         vectors = network(**{name: torch.from_numpy(value) for name, value in inputs.items()})
     return Probe(inputs, vectors.numpy())
@@ -157,4 +150,9 @@ def tensors(config: EncoderConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]
     batch = {"batch": sizes["batch"]}
     side = Tensor(dtype="float32", shape=("batch", config.features.width), range=batch)
     vector = Tensor(dtype="float32", shape=("batch", config.dim), range=batch)
-    return {"input_ids": text, "attention_mask": text, "side": side}, {"vector": vector}
+    inputs = {"input_ids": text, "attention_mask": text, "side": side}
+    if (poster := config.poster_model) is not None:
+        pixels = ("batch", 3, poster.height, poster.width)
+        inputs["pixels"] = Tensor(dtype="float32", shape=pixels, range=batch)
+        inputs["has_poster"] = Tensor(dtype="float32", shape=("batch",), range=batch)
+    return inputs, {"vector": vector}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
+from PIL import Image
+
 from handlers.items import EncodeItem
 
 _PLOT = (
@@ -9,6 +14,15 @@ _PLOT = (
     "find out who has been answering the signals. What begins as a quarrel about an old debt turns into a "
     "voyage through drowned towns, where every house still has somebody at its window. "
 )
+
+
+def _picture(seed: int, height: int, width: int) -> bytes:
+    """A PNG of smooth colours: the same bytes of pixels wherever it is read."""
+    knots = np.random.default_rng(seed).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(knots).resize((width, height), Image.Resampling.BICUBIC).save(out, "PNG")
+    return out.getvalue()
+
 
 PROBE_ITEMS = (
     EncodeItem(title="A"),
@@ -28,5 +42,9 @@ PROBE_ITEMS = (
         directors=("Ada Example",),
         cast=("Bo Example", "Cy Example"),
         countries=("Iceland",),
+        poster=_picture(1, 268, 182),
     ),
+    EncodeItem(title="The Harbour", year=1974, genres=("Drama", "Mystery"), poster=_picture(2, 120, 200)),
+    EncodeItem(title="The Harbour", poster=_picture(3, 96, 64)),
+    EncodeItem(title="", year=1974, poster=_picture(4, 96, 64)),
 )

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from handlers.bert import load_bert
 from handlers.checksums import file_sha256
 from handlers.config import TextModel
 from handlers.items import EncodeItem, sentence
-from handlers.network import ItemEncoderNetwork, load_bert
+from handlers.network import ItemEncoderNetwork
 from handlers.text_model import text_model_folder
 from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
 
