@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
-from deploy.cli.rollout_gates import gate
+from deploy.cli.rollout_gates import evaluate, gate
 from deploy.cli.rollout_moves import MOVES
 from deploy.cli.rollout_options import OPERATOR, REASON
 from streaming.control.documents import MEAN, WEIGHTED
@@ -236,5 +236,5 @@ def _tell_space(space: Any, as_json: bool) -> None:
         err().print(f"to wait for it: marquee rollout resume {space.space}", markup=False, soft_wrap=True)
 
 
-for move in (*MOVES, gate):
+for move in (*MOVES, gate, evaluate):
     command.add_command(move)

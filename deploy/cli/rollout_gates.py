@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ TIMEOUT = click.option(
 
 @click.group("gate")
 def gate() -> None:
-    """Judge a space by numbers. Exit code 0 passed, 10 undecided, 11 verify, 13 shadow, 14 canary failed.
+    """Judge a space by numbers. Exit code 0 passed, 10 undecided; failed: 11 verify, 12 evaluate, 13 shadow,
+    14 canary; 15 where `evaluate` has nothing fair to go by.
 
     \b
     Examples:
       marquee rollout gate verify item-encoder-2-mean-a1b2c3
+      marquee rollout gate evaluate item-encoder-2-mean-a1b2c3
       marquee rollout gate shadow item-encoder-2-mean-a1b2c3 --timeout 300
       marquee rollout gate canary item-encoder-2-mean-a1b2c3 --auto --json
     """
@@ -62,6 +65,49 @@ def verify(space: str, limits: Path | None, as_json: bool) -> None:
     with err().status("running engines by turns"):
         found = verify_gate(package, other, wanted, space)
     _tell(found, {}, as_json)
+
+
+@gate.command()
+@click.argument("space")
+@click.option(
+    "--cut-off",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]),
+    help="only ratings after this, UTC; by default after the later of both packages' training data",
+)
+@click.option("--auto", is_flag=True, help="abort the space if it fails")
+@LIMITS
+@OPERATOR
+@REASON
+@AS_JSON
+def evaluate(
+    space: str,
+    cut_off: datetime | None,
+    auto: bool,
+    limits: Path | None,
+    operator: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """What users came to like since both packages were trained: would SPACE have shown it as well?
+
+    Profiles are built without those ratings, vectors are those that are served. NDCG@10 and Recall@10 of the
+    champion less those of SPACE for the same users: all, on films that are in neither item table, for users
+    with few likes; and overlap@10, coverage, diversity. Exit code 15: too few such ratings yet, or a package
+    was trained past --cut-off.
+
+    \b
+    Examples:
+      marquee rollout evaluate item-encoder-2-mean-a1b2c3
+      marquee rollout evaluate item-encoder-2-mean-a1b2c3 --auto --json
+    """
+    from deploy.rollout.gates.comparing import evaluate_gate
+    from deploy.rollout.gates.limits import FILE, load_limits
+
+    settings = load_settings()
+    since = None if cut_off is None else int(cut_off.replace(tzinfo=UTC).timestamp() * 1000)
+    with err().status("reading") as status:
+        found = evaluate_gate(settings, space, load_limits(limits or FILE), since, status.update)
+    _tell(found, _act(settings, found, operator, reason) if auto else {}, as_json)
 
 
 @gate.command()
@@ -157,6 +203,8 @@ def _tell(found: Any, done: dict[str, Any], as_json: bool) -> None:
         columns = ["", "estimate", "from", "to", "wanted", "of", ""]
         out().print(table(title, columns, cells, right=[1, 2, 3, 5]))
         out().print(found.verdict)
+        for remark in found.remarks:
+            out().print(remark, markup=False, soft_wrap=True)
         for what, value in done.items():
             out().print(f"{what}: {value}", markup=False, soft_wrap=True)
     sys.exit(found.exit_code)

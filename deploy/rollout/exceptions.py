@@ -11,6 +11,20 @@ class IllegalStepError(MarqueeError):
     exit_code = 6
 
 
+class GateFailedError(MarqueeError):
+    """A gate stopped a command that asks it by itself; the exit code is that of the gate."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class NotComparableError(MarqueeError):
+    """The gate `evaluate` cannot be asked: too few ratings, or a package has seen them."""
+
+    exit_code = 15
+
+
 class NotProvenError(MarqueeError):
     """The space is not what the log says; it stays ``backfilling``."""
 

@@ -28,6 +28,22 @@ class VerifyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runs: int
 
 
+class EvaluateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each number means."""
+
+    alpha: float
+    fewest_users: int
+    fewest_cold: int
+    cold_user_likes: int
+    ndcg_less: float
+    recall_less: float
+    cold_items_less: float
+    cold_users_less: float
+    overlap: float
+    coverage_ratio: float
+    diversity_less: float
+
+
 class ShadowLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the file itself for what each number means."""
 
@@ -47,6 +63,8 @@ class CanaryLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     empty_more: float
     popular_more: float
     likes_fewer: float
+    late_more: float
+    late_ms: float
     latency_ratio: float
 
 
@@ -56,6 +74,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     ready: ReadyLimits
     verify: VerifyLimits
+    evaluate: EvaluateLimits
     shadow: ShadowLimits
     canary: CanaryLimits
 

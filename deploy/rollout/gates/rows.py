@@ -45,6 +45,8 @@ class Gate(msgspec.Struct, frozen=True):
     against: str
     version: int
     rows: tuple[Row, ...]
+    remarks: tuple[str, ...] = ()
+    """What could not be judged, and why."""
 
     @property
     def verdict(self) -> Verdict:

@@ -139,6 +139,18 @@ cosine = 0.9999
 length_error = 1e-4
 latency_ratio = 1.5
 runs = 10
+[evaluate]
+alpha = 0.05
+fewest_users = 20
+fewest_cold = 10
+cold_user_likes = 3
+ndcg_less = 0.2
+recall_less = 0.2
+cold_items_less = 0.5
+cold_users_less = 0.5
+overlap = 0.0
+coverage_ratio = 0.1
+diversity_less = 0.5
 [shadow]
 alpha = 0.05
 errors = 0.05
@@ -152,6 +164,8 @@ errors_more = 0.05
 empty_more = 0.05
 popular_more = 0.05
 likes_fewer = 0.1
+late_more = 0.2
+late_ms = 1000
 latency_ratio = 5.0
 """
 """Wide enough that a few hundred lookups decide."""
