@@ -63,7 +63,7 @@ class GatewaySettings(Section):
     )
     acknowledged_memory_s: float = Field(10.0, gt=0)
     half_life_days: float = Field(90.0, gt=0, description="of a like in what is popular")
-    reranker: bool = True
+    reranker: bool = Field(True, description="whether packages' re-rankers order what is recommended")
     ratings_refused_from: float = Field(0.8, gt=0, le=1, description="of retention, as lag of the ledger")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from deploy.cli.films import film_table
 from deploy.demo.exact import Ranked, rank_for_all, read_documents, read_vectors
 from deploy.demo.stage import MADE, Stage, until
+from streaming.gateway.rerank_features import CANDIDATES
 from streaming.milvus.client import MilvusStore
 from trainer.data import poster_frames
 
@@ -72,7 +73,12 @@ def _ranks(stage: Stage, item_id: str) -> None:
 
 
 def gateway_rank(stage: Stage, item_id: str, best: Ranked) -> int | None:
-    """The film's place in the gateway's answer, which holds a few more than the exact rank asks for."""
-    answer = stage.recommend(best.user_id, k=min(MAX_K, best.rank + 5))
-    ids = [film["item_id"] for film in answer["items"]]
-    return ids.index(item_id) + 1 if item_id in ids else None
+    """The film's place by the gateway's scores, in an answer that holds more than the exact rank asks for.
+
+    A re-ranker changes the order of the first 200 and none of the scores, so all of these are asked for.
+    """
+    answer = stage.recommend(best.user_id, k=min(MAX_K, max(best.rank + 5, CANDIDATES)))
+    scores: dict[str, float] = {film["item_id"]: film["score"] for film in answer["items"]}
+    if item_id not in scores:
+        return None
+    return 1 + sum(score > scores[item_id] for score in scores.values())

@@ -32,7 +32,10 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recommendations(msgspec.Struct, frozen=True):
-    """The answer to one lookup. ``revision`` is the user document that it goes by, null without one."""
+    """The answer to one lookup. ``revision`` is the user document that it goes by, null without one.
+
+    ``reranked`` says that the package's re-ranker put the films in order; ``score`` stays the first stage's.
+    """
 
     recommendation_id: str
     user_id: str
@@ -41,6 +44,7 @@ class Recommendations(msgspec.Struct, frozen=True):
     source: Source
     revision: int | None
     items: tuple[Recommended, ...]
+    reranked: bool = False
 
 
 class Similar(msgspec.Struct, frozen=True):
@@ -60,6 +64,7 @@ class Served(msgspec.Struct, frozen=True):
     source: Source
     items: tuple[str, ...]
     at_ms: int
+    reranked: bool = False
 
 
 encode = msgspec.json.Encoder().encode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.documents import VectorDocument
+from streaming.gateway.traits import Codes, Traits
 from streaming.milvus.seen import item_hash
 
 Rows = npt.NDArray[np.intp]
@@ -45,6 +46,17 @@ class ItemFilter:
 EVERYTHING = ItemFilter()
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is held of n films: copies, one row each, and where each stood in the list asked for."""
+
+    places: Rows
+    vectors: Vectors
+    lengths: npt.NDArray[np.float32]
+    years: npt.NDArray[np.int32]
+    genres: Codes
+
+
 class MatrixBudget:
     """Bytes that the matrices of all spaces of a process may take together."""
 
@@ -77,7 +89,7 @@ class Catalogue:
 
     def _reset(self) -> None:
         self._films: list[Film | None] = []
-        self._years = np.zeros(0, dtype=np.int32)
+        self._traits = Traits()
         self._row_of: dict[str, int] = {}
         self._row_of_hash: dict[int, int] = {}
         self._free: list[int] = []
@@ -132,11 +144,12 @@ class Catalogue:
             item_id, document.title, document.year, document.genres, document.poster, document.package
         )
         self._films[row] = film
-        self._years[row] = film.year or 0
+        vector = document.as_array()
+        self._traits.put(row, film.year, float(np.linalg.norm(vector)), film.genres)
         for genre in film.genres:
             self._genres.setdefault(genre, set()).add(row)
         if self._matrix is not None:
-            self._matrix[row] = document.as_array()
+            self._matrix[row] = vector
 
     def _remove(self, item_id: str) -> None:
         row = self._row_of.pop(item_id, None)
@@ -156,16 +169,16 @@ class Catalogue:
                 del self._genres[genre]
 
     def _grow(self) -> None:
-        size = len(self._years)
+        size = len(self._traits)
         if len(self._films) <= size:
             return
         more = max(_FIRST, size // 2)
-        self._years = np.concatenate([self._years, np.zeros(more, dtype=np.int32)])
+        self._traits.grow(more)
         if self._matrix is None:
             return
-        if len(self._matrix) >= len(self._years):
+        if len(self._matrix) >= len(self._traits):
             return
-        more = len(self._years) - len(self._matrix)
+        more = len(self._traits) - len(self._matrix)
         if self._budget.take(more * self.dim * 4):
             self._held += more * self.dim * 4
             self._matrix = np.concatenate([self._matrix, np.zeros((more, self.dim), dtype=np.float32)])
@@ -218,6 +231,36 @@ class Catalogue:
             if matrix is None:
                 return {}
             return {i: matrix[row].copy() for i in item_ids if (row := self._row_of.get(i)) is not None}
+
+    def gather(self, *lists: Sequence[str]) -> list[Gathered] | None:
+        """What is held of the films of each list, all as of one moment; None where vectors are not held."""
+        with self._lock:
+            if self._matrix is None:
+                return None
+            found = []
+            for item_ids in lists:
+                rows = np.array([self._row_of.get(i, -1) for i in item_ids], dtype=np.intp)
+                places = np.flatnonzero(rows >= 0)
+                rows = rows[places]
+                traits = self._traits
+                found.append(
+                    Gathered(
+                        places,
+                        self._matrix[rows],
+                        traits.lengths[rows],
+                        traits.years[rows],
+                        traits.codes(rows),
+                    )
+                )
+            return found
+
+    def genre_odds(self, likes: Mapping[str, int]) -> tuple[npt.NDArray[np.float32], float]:
+        """The share of each genre code among all films, weighted by likes, and the mean likes of a film."""
+        with self._lock:
+            known = [(row, n) for i, n in likes.items() if (row := self._row_of.get(i)) is not None]
+            rows = np.array([row for row, _ in known], dtype=np.intp)
+            counts = np.array([n for _, n in known], dtype=np.int64)
+            return self._traits.genre_odds(rows, counts), float(counts.sum()) / max(len(self._row_of), 1)
 
     def count(self, wanted: ItemFilter) -> int:
         """How many films pass."""
@@ -291,7 +334,7 @@ class Catalogue:
             candidates = self._genres.get(wanted.genre, ())
         rows = np.fromiter(candidates, dtype=np.intp)
         if wanted.year_from is not None or wanted.year_to is not None:
-            years = self._years[rows]
+            years = self._traits.years[rows]
             keep = years > 0
             if wanted.year_from is not None:
                 keep &= years >= wanted.year_from

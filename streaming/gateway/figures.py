@@ -23,6 +23,9 @@ _seconds = histogram("gateway_lookup_seconds", "Time of a lookup, without HTTP",
 _log_sum = gauge("gateway_lookup_log_sum", "Sum of ln(milliseconds) of lookups", _BY_SPACE)
 _log_squares = gauge("gateway_lookup_log_squares", "Sum of ln(milliseconds) squared", _BY_SPACE)
 
+_not_reranked = counter("gateway_rerank_failures", "Lookups that a re-ranker could not order", ("space",))
+_reranked = counter("gateway_reranked", "Lookups in the order of a re-ranker", _BY_SPACE)
+
 _pairs = counter("gateway_shadow_pairs", "Lookups answered by the user's space and the shadow", ("space",))
 _dropped = counter("gateway_shadow_dropped", "Lookups not mirrored: too many waited", ("space",))
 _unprofiled = counter("gateway_shadow_unprofiled", "A profile answered the user, none the shadow", ("space",))
@@ -32,9 +35,11 @@ _ratio_sum = gauge("gateway_shadow_log_ratio_sum", "Sum of ln(shadow's time / us
 _ratio_squares = gauge("gateway_shadow_log_ratio_squares", "Sum of its squares", ("space",))
 
 
-def answered(space: str, role: Role, source: str, seconds: float, items: int) -> None:
+def answered(space: str, role: Role, source: str, seconds: float, items: int, reranked: bool = False) -> None:
     """One lookup was answered with so many films."""
     _lookups.labels(space, role, source).inc()
+    if reranked:
+        _reranked.labels(space, role).inc()
     _seconds.labels(space, role).observe(seconds)
     log = math.log(1000 * max(seconds, LEAST_S))
     _log_sum.labels(space, role).inc(log)
@@ -46,6 +51,11 @@ def answered(space: str, role: Role, source: str, seconds: float, items: int) ->
 def failed(space: str, role: Role) -> None:
     """One lookup could not be answered, through no fault of its caller."""
     _failures.labels(space, role).inc()
+
+
+def not_reranked(space: str) -> None:
+    """A re-ranker could not order one lookup, which was answered in the plain order."""
+    _not_reranked.labels(space).inc()
 
 
 def compared(space: str, overlap: float, ratio: float, unprofiled: bool) -> None:

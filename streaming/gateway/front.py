@@ -48,7 +48,7 @@ class Front:
                 raise
             seconds = time.perf_counter() - began
             shadow = control.route.shadow
-        figures.answered(space.space, role, found.source, seconds, len(found.items))
+        figures.answered(space.space, role, found.source, seconds, len(found.items), found.reranked)
         if shadow is not None:
             self.mirror.offer(shadow, user_id, query, seconds, found)
         return found

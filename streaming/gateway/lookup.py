@@ -10,19 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.control.documents import SpaceDocument
+from streaming.gateway import figures
 from streaming.gateway.answers import Reason, Recommendations, Recommended, Similar, Source
 from streaming.gateway.catalogue import EVERYTHING, Catalogue, Film, ItemFilter, Vectors
 from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
 from streaming.gateway.query import Query
 from streaming.gateway.ranking import explain, mmr
+from streaming.gateway.rerank import Scored, SpaceReranker
+from streaming.gateway.rerank_features import CANDIDATES
 from streaming.gateway.state import GatewayState
 from streaming.milvus.filters import item_filter
 from streaming.milvus.limits import MAX_RESULT
 from streaming.milvus.rows import UserRow
 from streaming.milvus.seen import decode_seen, item_hash
+from streaming.observability.logging import get_logger
 from streaming.space.profile import class_weights
 
-Scored = list[tuple[str, float]]
+_log = get_logger("gateway.lookup")
 
 POOL = 5
 """Diversity chooses among this many times k candidates (and at least :data:`POOL_LEAST`)."""
@@ -65,9 +69,10 @@ class Lookup:
         rated = _rated(catalogue, row)
         hidden = rated.ids | query.exclude | self._state.acknowledged.items(user_id)
         source: Source = "popular"
+        reranked = False
         if row is not None and row.vector.any():
             source = "profile"
-            items = self._from_profile(space, catalogue, query, row, rated, hidden)
+            items, reranked = self._from_profile(space, catalogue, query, row, rated, hidden)
         else:
             items = self._popular(space, catalogue, query, hidden)
         return Recommendations(
@@ -79,6 +84,7 @@ class Lookup:
             revision=None if row is None else row.revision,
             # a rated film may have got its vector just now, after ``hidden`` was made
             items=tuple(item for item in items if item_hash(item.item_id) not in rated.hashes),
+            reranked=reranked,
         )
 
     def similar(self, space: SpaceDocument, item_id: str, k: int) -> Similar:
@@ -113,14 +119,27 @@ class Lookup:
         row: UserRow,
         rated: _Rated,
         hidden: set[str] | frozenset[str],
-    ) -> list[Recommended]:
+    ) -> tuple[list[Recommended], bool]:
+        """The films, and whether they are re-ranked."""
         k = query.k
         pool = max(POOL * k, POOL_LEAST) if query.diversity > 0 else k
-        scored = self._search(space, catalogue, row.vector, pool, query.wanted, hidden)
+        reranker = self._reranker(space, catalogue)
+        wide = pool if reranker is None else max(pool, CANDIDATES)
+        scored = self._search(space, catalogue, row.vector, wide, query.wanted, hidden)
+        relevance = [score for _, score in scored]
+        ordered = None if reranker is None else _reranked(space, reranker, scored, rated)
+        scored = (scored if ordered is None else ordered)[:pool]
         if query.diversity > 0:
-            scored = self._diversified(space, catalogue, scored, k, query.diversity)
+            scored = self._diversified(space, catalogue, scored, relevance, k, query.diversity)
         items = _recommended(catalogue, scored[:k])
-        return self._explained(space, catalogue, rated, items) if query.explain else items
+        if query.explain:
+            items = self._explained(space, catalogue, rated, items)
+        return items, ordered is not None
+
+    def _reranker(self, space: SpaceDocument, catalogue: Catalogue) -> SpaceReranker | None:
+        view = self._state.view(space.space)
+        # without vectors here there are no features
+        return view.reranker.current() if view is not None and catalogue.holds_vectors else None
 
     def _search(
         self,
@@ -159,13 +178,24 @@ class Lookup:
             limit = min(2 * limit, MAX_RESULT)
 
     def _diversified(
-        self, space: SpaceDocument, catalogue: Catalogue, scored: Scored, k: int, diversity: float
+        self,
+        space: SpaceDocument,
+        catalogue: Catalogue,
+        scored: Scored,
+        relevance: Sequence[float],
+        k: int,
+        diversity: float,
     ) -> Scored:
+        """``k`` of ``scored``; what stands first counts the largest of ``relevance`` (falling), and so on.
+
+        After a re-ranker these are not its own score: its order says which film, the first stage's
+        scores say by how much.
+        """
         vectors = self._vectors(space, catalogue, [item_id for item_id, _ in scored])
         scored = [entry for entry in scored if entry[0] in vectors]
         if not scored:
             return []
-        scores = np.array([score for _, score in scored], dtype=np.float64)
+        scores = np.array(relevance[: len(scored)], dtype=np.float64)
         matrix = np.stack([vectors[item_id] for item_id, _ in scored])
         return [scored[i] for i in mmr(scores, matrix, k, diversity)]
 
@@ -236,6 +266,18 @@ class Lookup:
         if more > 0:
             chosen += [(film.item_id, 0.0) for film in catalogue.longest(query.wanted, hidden, more)]
         return _recommended(catalogue, chosen)
+
+
+def _reranked(space: SpaceDocument, reranker: SpaceReranker, scored: Scored, rated: _Rated) -> Scored | None:
+    """``scored`` in the re-ranker's order; None where it could not, which is counted and costs no answer."""
+    try:
+        found = reranker.rerank(scored, [film.item_id for film in rated.films], rated.classes)
+    except Exception as error:  # whatever a model does, the plain order is an answer
+        _log.error("re-ranking failed: the plain order serves", space=space.space, error=repr(error))
+        found = None
+    if found is None:
+        figures.not_reranked(space.space)
+    return found
 
 
 def _rated(catalogue: Catalogue, row: UserRow | None) -> _Rated:

@@ -44,6 +44,7 @@ RECOMMENDATIONS: dict[str, Any] = {
     "package": "item-encoder@1",
     "source": "profile",
     "revision": 1234,
+    "reranked": True,
     "items": [
         _RECOMMENDED
         | {"reasons": [{"item_id": "ml:296", "title": "Pulp Fiction", "share": 0.2}], "rest": 0.3}

@@ -8,6 +8,7 @@ exactly as it was when it was new.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from threading import Lock
 
 from streaming.documents import Counts, parse_popular_key
@@ -24,6 +25,7 @@ class _Threshold:
     def __init__(self) -> None:
         self.buckets: dict[tuple[int, int], Counts] = {}
         self.totals: dict[str, dict[int, int]] = {}
+        self.likes: dict[str, int] = {}
         self.order: list[tuple[str, float]] | None = None
 
     def put(self, partition: int, bucket: int, counts: Counts) -> None:
@@ -42,12 +44,13 @@ class _Threshold:
 
     def _add(self, item: str, weeks: list[tuple[int, int]], sign: int) -> None:
         total = self.totals.setdefault(item, defaultdict(int))
+        self.likes[item] = self.likes.get(item, 0) + sign * sum(likes for _, likes in weeks)
         for week, likes in weeks:
             total[week] += sign * likes
             if not total[week]:
                 del total[week]
         if not total:
-            del self.totals[item]
+            del self.totals[item], self.likes[item]
 
 
 class PopularCounts:
@@ -77,7 +80,19 @@ class PopularCounts:
         """All current likes of an item, whatever their age."""
         with self._lock:
             held = self._thresholds.get(threshold)
-            return sum(held.totals.get(item_id, {}).values()) if held else 0
+            return held.likes.get(item_id, 0) if held else 0
+
+    def likes_of(self, threshold: float, item_ids: Sequence[str]) -> list[int]:
+        """:meth:`likes` of many items."""
+        with self._lock:
+            held = self._thresholds.get(threshold)
+            return [held.likes.get(item_id, 0) for item_id in item_ids] if held else [0] * len(item_ids)
+
+    def all_likes(self, threshold: float) -> dict[str, int]:
+        """Every liked item with all its current likes: a copy."""
+        with self._lock:
+            held = self._thresholds.get(threshold)
+            return dict(held.likes) if held else {}
 
     def ranked(self, threshold: float) -> list[tuple[str, float]]:
         """(item id, decayed likes) of every liked item, most popular first, equal ones by id.

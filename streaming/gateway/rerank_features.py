@@ -151,7 +151,7 @@ def features(
         few = min(10, len(liked))
         # the ten largest in falling order; a partition first, for users with many likes
         largest = np.partition(cosines, len(liked) - few, axis=1)[:, len(liked) - few :]
-        ordered = -np.sort(-largest, axis=1)
+        ordered: Float32 = -np.sort(-largest, axis=1).astype(np.float32)
         nearest, nearest_3, nearest_10 = ordered[:, 0], _top_mean(ordered, 3), _top_mean(ordered, 10)
         z_nearest = _z(by_l.max(axis=1))
     columns = (

@@ -25,6 +25,7 @@ from streaming.gateway.lag import LagWatch
 from streaming.gateway.owners import LedgerOwners
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.producer import AckProducer
+from streaming.gateway.rerank_loading import RerankerSlot
 from streaming.internal import OwnerClient
 from streaming.milvus.client import MilvusStore
 from streaming.observability.logging import get_logger
@@ -41,6 +42,7 @@ class SpaceView:
 
     catalogue: Catalogue
     follower: TopicFollower
+    reranker: RerankerSlot
 
     @property
     def loaded(self) -> bool:
@@ -106,6 +108,8 @@ class GatewayState:
         self.control.stop()
         with self._views_lock:
             views, self._views = list(self._views.values()), {}
+        for view in views:
+            view.reranker.stop()
         followers = [view.follower for view in views]
         followers += [self.popular_follower, self.items_follower, self.presence_follower]
         for follower in followers:
@@ -130,7 +134,7 @@ class GatewayState:
 
     def _loaded(self, space: str) -> bool:
         view = self._views.get(space)
-        return view is not None and view.loaded
+        return view is not None and view.loaded and view.reranker.settled
 
     def _on_control(self, state: ControlState) -> None:
         """Follow each live space, so that promotion and rollback find their films loaded."""
@@ -148,6 +152,7 @@ class GatewayState:
             gone = [view for space, view in self._views.items() if space not in kept]
             self._views = {space: view for space, view in self._views.items() if space in kept}
         for view in gone:
+            view.reranker.stop()
             view.follower.stop()
             view.catalogue.close()
 
@@ -165,7 +170,10 @@ class GatewayState:
             catalogue.clear,
         )
         follower.start()
-        return SpaceView(catalogue, follower)
+        wanted = self.settings.gateway.reranker
+        return SpaceView(
+            catalogue, follower, RerankerSlot(self.settings, document, catalogue, self.popular, wanted)
+        )
 
     def _take_presence(self, messages: Sequence[Message]) -> None:
         for message in messages:

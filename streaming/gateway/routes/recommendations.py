@@ -34,6 +34,7 @@ async def get_recommendations(request: Request) -> Response:
             source=found.source,
             items=tuple(item.item_id for item in found.items),
             at_ms=now_ms(),
+            reranked=found.reranked,
         )
     )
     headers = {

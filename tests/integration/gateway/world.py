@@ -95,12 +95,12 @@ class World:
         self.spaces: dict[str, SpaceDocument] = {}
         self._revision = 0
 
-    def space(self, policy: Policy = MEAN) -> SpaceDocument:
+    def space(self, policy: Policy = MEAN, package: str = "test@1") -> SpaceDocument:
         """A new live space, its topic and collections."""
         name = f"test-1-{policy.name}-{secrets.token_hex(3)}"
         document = SpaceDocument(
             space=name,
-            package="test@1",
+            package=package,
             version="1",
             dim=DIM,
             policy=policy,
@@ -203,10 +203,15 @@ class World:
         """One record."""
         self.producer.produce(topic, value, key, partition=partition)
 
-    def start(self, spawn: Spawn) -> Api:
-        """A gateway in a process of its own, ready."""
-        process = spawn("gateway", self.settings)
-        api = Api(self.settings, process)
+    def start(self, spawn: Spawn, instance: str = "0", **changes: Any) -> Api:
+        """A gateway in a process of its own, ready; ``changes`` to its settings make it another one."""
+        settings = self.settings
+        if changes:
+            (port,) = free_ports(1)
+            changes |= {"port": port, "url": f"http://127.0.0.1:{port}"}
+            settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changes)})
+        process = spawn("gateway", settings, instance=instance)
+        api = Api(settings, process)
         until(api.ready, 120, what=f"the gateway is ready, see {process.output}")
         return api
 
