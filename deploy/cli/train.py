@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from deploy.cli import train_vit
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
 from deploy.packages import package_errors
 from streaming.settings import load_settings
@@ -33,7 +34,11 @@ def command() -> None:
     Examples:
       marquee train space --data shipped --version 2
       marquee train space --data ml-1m/ --name film-space --out packages/
+      marquee train vit --out packages/ --version 2
     """
+
+
+command.add_command(train_vit.vit)
 
 
 @command.command()

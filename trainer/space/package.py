@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from safetensors.numpy import save_file
 
 from handlers.config import CONFIG_FILE, WEIGHTS_FILE
@@ -26,12 +26,12 @@ LICENCES = {
 }
 
 
-def source_commit() -> str:
+def source_commit(paths: Sequence[str] = ("trainer/space", "trainer/data", "handlers")) -> str:
     """The commit of the code that trains, with ``-dirty`` if it was changed since; empty outside git."""
     root = Path(__file__).parents[2]
     try:
         commit = _git(root, "rev-parse", "HEAD").strip()
-        changed = _git(root, "status", "--porcelain", "--", "trainer/space", "trainer/data", "handlers")
+        changed = _git(root, "status", "--porcelain", "--", *paths)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"{commit}-dirty" if changed else commit
@@ -57,14 +57,7 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
     with aside(root, config.name, config.version) as folder:
         encoded = msgspec.json.encode(config, order="deterministic")
         (folder / CONFIG_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
-        save_file(
-            {
-                "text_head.weight": np.ascontiguousarray(trained.text_weight),
-                "text_head.bias": trained.bias,
-                "side_head.weight": np.ascontiguousarray(trained.side_weight),
-            },
-            folder / WEIGHTS_FILE,
-        )
+        save_file(trained.weights, folder / WEIGHTS_FILE)
         save_table(trained.table, folder / ITEM_TABLE_FILE)
         parameters, metrics = dict(trained.parameters), dict(trained.metrics)
         if trained.reranker is not None:

@@ -1,0 +1,153 @@
+"""``marquee train vit``: from posters, genres and texts to the package of the poster model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.packages import package_errors
+from streaming.settings import load_settings
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("vit")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="MARQUEE_DATA",
+    default=Path("../shared/data"),
+    show_default=True,
+    help="folder with poster_map.csv, posters/, ml-latest-small/, plots/, weights/; also MARQUEE_DATA",
+)
+@click.option(
+    "--out",
+    "target",
+    type=FOLDER,
+    help="folder of packages to write <name>/<version> into; default $MARQUEE_HOME/packages",
+)
+@click.option(
+    "--work",
+    type=FOLDER,
+    help="of checkpoints and log.csv; what stopped there is resumed; default $MARQUEE_HOME/training/...",
+)
+@click.option("--name", default="poster-encoder", show_default=True)
+@click.option("--version", default="1", show_default=True)
+@click.option("--epochs", type=click.IntRange(1, 10_000), default=30, show_default=True, help="at most")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="epochs without a better validation figure after which training ends",
+)
+@click.option("--batch", type=click.IntRange(2, 8192), default=64, show_default=True)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True)
+@click.option("--depth", type=click.IntRange(1, 24), default=6, show_default=True, help="layers of the ViT")
+@click.option("--width", type=click.IntRange(48, 1024), default=192, show_default=True, help="of its tokens")
+@click.option("--limit", type=click.IntRange(0), default=0, help="posters at most, for trials; 0 is all")
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="of torch; 0 is one for each core. Equal results need equal threads",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="auto is bf16 where processor or GPU multiply it natively",
+)
+@AS_JSON
+def vit(
+    data: Path,
+    target: Path | None,
+    work: Path | None,
+    name: str,
+    version: str,
+    epochs: int,
+    patience: int,
+    batch: int,
+    rate: float,
+    depth: int,
+    width: int,
+    limit: int,
+    seed: int,
+    threads: int,
+    precision: str,
+    as_json: bool,
+) -> None:
+    """Train the vision transformer that reads posters, and write its source package.
+
+    It learns from ml-latest-small's posters: what MobileNetV2 sees in them, their genres, their films'
+    texts. A checkpoint is kept after each epoch; killed and typed again, the command goes on from the
+    last one to the same result (on a CPU, with equal --threads). A GPU is used where there is one.
+
+    \b
+    Example:
+      marquee train vit --data ../shared/data --out packages --version 2 --epochs 40
+
+    Exit code 2: a table, poster or weight file is missing or bad; the message names file and row.
+    """
+    from handlers.vit import ViTConfig
+    from model_store import PackageExistsError
+    from model_store.manifest import check_names
+    from trainer.exceptions import TrainingError
+    from trainer.vision import run_training
+    from trainer.vision.options import ViTOptions
+
+    home = load_settings().home.absolute()
+    root = target or home / "packages"
+    started = time.monotonic()
+    with package_errors(), bars(as_json) as progress:
+        check_names(name, version)
+        if (root / name / version).exists():
+            # said before the work, not after it
+            raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+        try:
+            model = ViTConfig(width=width, depth=depth, heads=max(1, width // 64))
+            options = ViTOptions.of(
+                model=model,
+                epochs=epochs,
+                patience=patience,
+                batch=batch,
+                rate=rate,
+                limit=limit,
+                seed=seed,
+                threads=threads,
+                precision=precision,
+            )
+        except ValueError as error:
+            raise TrainingError(str(error)) from None
+        package = run_training(
+            data,
+            options,
+            root,
+            name,
+            version,
+            work or home / "training" / f"{name}-{version}",
+            home / "cache" / "vision",
+            progress.update,
+        )
+    seconds = time.monotonic() - started
+    manifest = package.manifest
+    if as_json:
+        print_json(
+            {
+                "package": manifest.reference,
+                "path": str(package.path),
+                "digest": manifest.digest,
+                "seconds": round(seconds, 3),
+                "parameters": manifest.parameters,
+                "metrics": manifest.metrics,
+            }
+        )
+        return
+    rows = [[key, value] for key, value in {**manifest.parameters, **manifest.metrics}.items()]
+    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
+    out().print(f"written to {package.path}")

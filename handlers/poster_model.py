@@ -1,0 +1,69 @@
+"""A poster-encoder package's files: ``config.json`` and the weights of its vision transformer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from handlers.config import CONFIG_FILE, WEIGHTS_FILE
+from handlers.exceptions import PackageFileError
+from handlers.vit import VisionTransformer, ViTConfig
+
+SCHEMA = 1
+PREFIX = "vit."
+"""Before the names of the transformer's weights; the file also holds ``genre_head`` and ``text_head``."""
+
+
+class PosterConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poster-encoder package holds beside its weights."""
+
+    schema: int = SCHEMA
+    name: str
+    version: str
+    model: ViTConfig
+    genres: tuple[str, ...]
+    """Rows of ``genre_head``: logits from CLS."""
+    text_sha256: str
+    """Of the text model's weights: ``text_head`` maps CLS into its space."""
+
+    @property
+    def package(self) -> str:
+        """The reference that answers carry."""
+        return f"{self.name}@{self.version}"
+
+
+def load_poster_config(folder: Path) -> PosterConfig:
+    """``config.json`` in ``folder``.
+
+    Raises:
+        PackageFileError: if it is missing, no such document, or of a newer schema.
+    """
+    try:
+        config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=PosterConfig)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PackageFileError(f"{CONFIG_FILE} of a poster encoder cannot be read: {error}") from None
+    if config.schema > SCHEMA:
+        raise PackageFileError(
+            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {SCHEMA}: upgrade it"
+        )
+    return config
+
+
+def load_vit(folder: Path) -> VisionTransformer:
+    """The vision transformer of the package in ``folder``, float32, ready to run on the CPU.
+
+    Raises:
+        PackageFileError: if configuration or weights are missing or do not fit.
+    """
+    network = VisionTransformer(load_poster_config(folder).model)
+    try:
+        found = load_file(folder / WEIGHTS_FILE)
+        network.load_state_dict(
+            {name.removeprefix(PREFIX): one.float() for name, one in found.items() if name.startswith(PREFIX)}
+        )
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {error}") from None
+    return network.eval()
