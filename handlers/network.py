@@ -75,10 +75,14 @@ def build_network(config: EncoderConfig, dropout: float = 0.0) -> Network:
     return FusionNetwork(bert, vision_transformer(config.poster_model), config, dropout)
 
 
+_IN_FULL = ("base.weights", "base.bias")
+"""Large numbers that nearly cancel: rounded, they would not."""
+
+
 def package_weights(network: Network) -> dict[str, Tensor]:
-    """What a package holds of ``network``: everything but the text model, in float16."""
-    state = network.state_dict()
-    return {k: v.half().contiguous() for k, v in state.items() if not k.startswith("bert.")}
+    """What a package holds of ``network``: everything but the text model, most of it in float16."""
+    state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("bert.")}
+    return {k: v if k in _IN_FULL else v.half() for k, v in state.items()}
 
 
 def fill(network: Network, weights: dict[str, Tensor]) -> Network:

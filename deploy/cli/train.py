@@ -32,7 +32,8 @@ def command() -> None:
 
     \b
     Examples:
-      marquee train space --data shipped --version 2
+      marquee train space --data shipped --version 3
+      marquee train space --poster-model poster-encoder@1 --posters ../shared/data --version 3
       marquee train space --data ml-1m/ --name film-space --out packages/
       marquee train vit --out packages/ --version 2
     """
@@ -90,6 +91,27 @@ command.add_command(train_vit.vit)
     show_default=True,
     help="train a re-ranker too; the package gets it where it proves better on validation",
 )
+@click.option(
+    "--poster-model",
+    default="",
+    help="train the fusion encoder with this ViT: a poster-encoder package, its folder, or: random",
+)
+@click.option(
+    "--posters",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="folder with poster_map.csv and posters/, for --poster-model; without it films have none",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="of checkpoints and logs of the fusion; what stopped there is resumed; default a temporary one",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="of torch; 0 is one for each core, in the fusion 1. Equal results need equal threads",
+)
 @click.option("--seed", default=0, show_default=True)
 @AS_JSON
 def space(
@@ -105,6 +127,10 @@ def space(
     penalty: float,
     max_tokens: int,
     rerank: bool,
+    poster_model: str,
+    posters: Path | None,
+    work: Path | None,
+    threads: int,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -112,8 +138,11 @@ def space(
 
     Ratings give films collaborative vectors; a regression from text, genres, year and people gives them
     to films without ratings. What is auto is chosen on a tenth of the ratings, held back for that.
+    With --poster-model a fusion transformer reads text, poster and metadata instead (docs/train.md).
     The same data, options and seed give the same package.
     """
+    if (posters or work) and not poster_model:
+        raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")
     from model_store import PackageExistsError
     from model_store.manifest import check_names
     from trainer.space import SpaceOptions, train_space, write_package
@@ -128,6 +157,11 @@ def space(
         penalty=penalty,
         max_tokens=max_tokens,
         rerank=rerank,
+        architecture="fusion" if poster_model else "linear",
+        poster_model=poster_model,
+        posters=str(posters or ""),
+        work=str(work or ""),
+        threads=threads,
         seed=seed,
     )
     started = time.monotonic()

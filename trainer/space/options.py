@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 AUTO = -1.0
 """Says: choose it on a validation part of the training data."""
@@ -32,5 +33,12 @@ class SpaceOptions:
     seed: int = 0
     rerank: bool = True
     """Whether a re-ranker is trained for the package too; it gets one only where its gate lets it through."""
+    architecture: Literal["linear", "fusion"] = "linear"
+    poster_model: str = ""
+    """Of ``fusion``: a poster-encoder package, ``name@version`` or its folder."""
+    posters: str = ""
+    """Of ``fusion``: a folder with ``poster_map.csv`` and ``posters/``; without it films have none."""
+    work: str = ""
+    """Of ``fusion``: folder of its checkpoints and logs, gone on with if it is there; empty is a new one."""
     threads: int = 0
     """Of the text model; 0 is one for each core."""

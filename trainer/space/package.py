@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from model_store import Package
 from model_store.build import CARD_FILE
 from model_store.manifest import SCHEMA, Manifest, check_names, describe_files, write_manifest
 from model_store.publish import aside, publish
+from trainer.space.card import model_card
 from trainer.space.train import TrainedSpace
 
 LICENCES = {
@@ -24,9 +24,12 @@ LICENCES = {
     "MovieLens": "GroupLens: no commercial use without permission; redistribution under the same terms",
     "abstracts": "DBpedia and Wikipedia, CC BY-SA 3.0",
 }
+POSTERS = "the studios' copyright; only weights learnt from them are in the package"
 
 
-def source_commit(paths: Sequence[str] = ("trainer/space", "trainer/data", "handlers")) -> str:
+def source_commit(
+    paths: Sequence[str] = ("trainer/space", "trainer/fusion", "trainer/data", "handlers"),
+) -> str:
     """The commit of the code that trains, with ``-dirty`` if it was changed since; empty outside git."""
     root = Path(__file__).parents[2]
     try:
@@ -41,8 +44,9 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
-def _licences(id_namespace: str) -> dict[str, str]:
-    return LICENCES if id_namespace.startswith("ml") else {"text model": LICENCES["text model"]}
+def _licences(id_namespace: str, posters: bool) -> dict[str, str]:
+    known = LICENCES if id_namespace.startswith("ml") else {"text model": LICENCES["text model"]}
+    return known | ({"posters": POSTERS} if posters else {})
 
 
 def write_package(trained: TrainedSpace, root: Path) -> Package:
@@ -74,46 +78,9 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
             data=trained.data,
             parameters=parameters,
             metrics=metrics,
-            licences=_licences(config.id_namespace),
+            licences=_licences(config.id_namespace, bool(trained.parameters.get("posters"))),
         )
         (folder / CARD_FILE).write_text(model_card(manifest))
         manifest = msgspec.structs.replace(manifest, files=describe_files(folder))
         write_manifest(manifest, folder)
         return Package(publish(folder, root, config.name, config.version), manifest)
-
-
-def model_card(manifest: Manifest) -> str:
-    """Markdown: what it is, what it learnt from, figures, limits, licences."""
-    data = manifest.data
-    cut_off = datetime.fromtimestamp(data.cut_off_ms / 1000, tz=UTC).date()
-    rows = {**manifest.parameters, **manifest.metrics}
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    licences = "\n".join(f"- {what}: {terms}" for what, terms in manifest.licences.items())
-    return f"""# {manifest.reference}
-
-An item encoder: reads a film (title, year, genres, people, text) and gives a {manifest.dim}-d vector in a
-space where the inner product with the mean of a user's liked films ranks what the user will like next.
-
-**How.** all-MiniLM-L6-v2 (mean of its tokens, unit length) and genres, year and people are mapped by a
-closed-form ridge regression to collaborative vectors V sqrt(w / (w + lambda)) of the rating matrix. Films it
-was trained on answer (1 - a) content + a collaborative, a = n / (n + half_count) of n ratings, as long as
-title and year match. The length of a vector means how broadly a film appeals: compare by inner product,
-never by cosine.
-
-**Data.** {data.name}: {data.ratings} ratings of {data.items} films by {data.users} users, none newer than
-{cut_off}. Fingerprint {data.fingerprint}.
-
-**Figures.** Chosen and measured on a validation part of the training data; `cold` ranks films without any
-rating.
-
-| | |
-|---|---|
-{table}
-
-**Limits.** Posters are ignored. Who rates on MovieLens is not everyone; films without ratings are known by
-their text alone. Texts of the shipped data exist mostly for films before 2001, which the model may take for
-popularity. English text is read best.
-
-**Licences.**
-{licences}
-"""

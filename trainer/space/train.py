@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -21,11 +21,11 @@ from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
 from trainer.exceptions import TrainingError
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
-from trainer.space.content import fit_ridge
 from trainer.space.embed import Progress, embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import SpaceOptions
-from trainer.space.tuning import Tuned, sample_weights, tune
+from trainer.space.side import ContentSide, linear_side
+from trainer.space.tuning import Tuned, tune
 
 if TYPE_CHECKING:
     from trainer.reranker.packaging import PackagedReranker
@@ -38,12 +38,8 @@ class TrainedSpace:
     """What training made, as it goes into a source package: parameters already rounded to float16."""
 
     config: EncoderConfig
-    text_weight: npt.NDArray[np.float16]
-    """[dim, 384]."""
-    side_weight: npt.NDArray[np.float16]
-    """[dim, side features]."""
-    bias: npt.NDArray[np.float32]
-    """[dim]."""
+    weights: dict[str, npt.NDArray[Any]]
+    """As the package holds them."""
     table: ItemTable
     data: TrainingData
     parameters: dict[str, float | int | str]
@@ -113,15 +109,6 @@ def train_space(
     vectors = item_vectors(w, v, tuned.regularisation, options.dim)
     counts = fold.counts()
     warm = counts > 0
-    ridge = fit_ridge(x[warm], vectors[warm], sample_weights(counts[warm]), tuned.penalty)
-    weight = ridge.weights.T.astype(np.float16)
-    bias = ridge.bias.astype(np.float32)
-    table = ItemTable(
-        tuple(np.array(fold.item_ids, dtype=object)[warm]),
-        vectors[warm].astype(np.float16),
-        count_weights(counts[warm], tuned.half_count).astype(np.float32),
-        np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
-    )
     config = EncoderConfig(
         name=name,
         version=version,
@@ -130,11 +117,19 @@ def train_space(
         text_model=model,
         features=features,
     )
+    if options.architecture == "linear":
+        side = linear_side(config, x, vectors, fold, tuned)
+    else:
+        side = _fusion(config, films, fold, tuned, options, path, progress)
+    table = ItemTable(
+        tuple(np.array(fold.item_ids, dtype=object)[warm]),
+        vectors[warm].astype(np.float16),
+        count_weights(counts[warm], side.half_count).astype(np.float32),
+        np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
+    )
     return TrainedSpace(
-        config=config,
-        text_weight=weight[:, : model.width],
-        side_weight=weight[:, model.width :],
-        bias=bias,
+        config=side.config,
+        weights=side.weights,
         table=table,
         data=TrainingData(
             name=str(data) if str(data) == "shipped" else str(detect_layout(path)),
@@ -144,12 +139,26 @@ def train_space(
             items=len(items),
             cut_off_ms=int(ratings.event_time_ms.max()),
         ),
-        parameters=_parameters(options, tuned),
-        metrics={key: round(value, 5) for key, value in tuned.metrics.items()},
+        parameters=_parameters(options, tuned) | {"half_count": side.half_count} | side.parameters,
+        metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics).items()},
         item_ids=tuple(item.item_id for item in items),
-        vectors=table.blend(films, (x.astype(np.float32) @ weight.T.astype(np.float32)) + bias),
+        vectors=table.blend(films, side.vectors),
         reranker=train_reranker_for(fold, items, x, options, tuned, progress) if options.rerank else None,
     )
+
+
+def _fusion(
+    config: EncoderConfig,
+    films: Sequence[EncodeItem],
+    data: Interactions,
+    tuned: Tuned,
+    options: SpaceOptions,
+    path: Path,
+    progress: Progress,
+) -> ContentSide:
+    from trainer.fusion.command import fusion_for
+
+    return fusion_for(config, films, data, tuned, options, detect_layout(path), progress)
 
 
 def train_reranker_for(

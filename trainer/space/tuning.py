@@ -66,17 +66,31 @@ def _choices(option: float, grid: Sequence[float]) -> Sequence[float]:
     return grid if option == AUTO else (option,)
 
 
+def rating_cut(data: Interactions, options: SpaceOptions) -> tuple[Interactions, Interactions]:
+    """(ratings to learn from, ratings of some users to rank by): a share of all held out."""
+    rng = np.random.default_rng(options.seed)
+    held = rng.random(len(data.values)) < options.validation_share
+    return data.take(~held), _few_users(data.take(held), rng)
+
+
+def cold_cut(
+    data: Interactions, options: SpaceOptions
+) -> tuple[Interactions, Interactions, npt.NDArray[np.bool_]]:
+    """(ratings to learn from, ratings of held-out items to rank by, which items [items] those are)."""
+    rng = np.random.default_rng(options.seed + 1)
+    cold = rng.random(len(data.item_ids)) < COLD_SHARE
+    return data.take(~cold[data.items]), _few_users(data.take(cold[data.items]), rng), cold
+
+
 def choose_penalty(
     data: Interactions, features: Float64, regularisation: float, options: SpaceOptions
 ) -> tuple[float, float]:
     """The ridge penalty that ranks held-out items (a share of all) best among themselves, and its NDCG@10."""
-    rng = np.random.default_rng(options.seed + 1)
-    cold = rng.random(len(data.item_ids)) < COLD_SHARE
-    warm_part, cold_part = data.take(~cold[data.items]), data.take(cold[data.items])
+    warm_part, cold_part, cold = cold_cut(data, options)
     w, v = top_eigenpairs(warm_part.matrix(options.like_threshold, options.neutral_weight), options.dim)
     vectors = item_vectors(w, v, regularisation, options.dim)
     users = profiles(warm_part.liked(options.like_threshold), vectors)
-    relevant = _few_users(cold_part, rng).liked(options.like_threshold)
+    relevant = cold_part.liked(options.like_threshold)
     counts, choices = warm_part.counts(), _choices(options.penalty, PENALTIES)
     scores = []
     for penalty in choices:
@@ -91,9 +105,7 @@ def tune(data: Interactions, features: Float64, options: SpaceOptions) -> Tuned:
 
     ``features`` [items, f] are the content of all of ``data``'s items.
     """
-    rng = np.random.default_rng(options.seed)
-    held = rng.random(len(data.values)) < options.validation_share
-    part, validation = data.take(~held), _few_users(data.take(held), rng)
+    part, validation = rating_cut(data, options)
     liked, rated = part.liked(options.like_threshold), part.rated()
     relevant = validation.liked(options.like_threshold)
     w, v = top_eigenpairs(part.matrix(options.like_threshold, options.neutral_weight), options.dim)

@@ -1,0 +1,98 @@
+"""What ``marquee train space --poster-model`` does beside the ratings: posters, the ViT, folders."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import torch
+
+from handlers.config import EncoderConfig, PosterModel
+from handlers.exceptions import PackageFileError
+from handlers.items import EncodeItem
+from handlers.poster_model import load_poster_config, load_vit
+from handlers.vit import VisionTransformer, ViTConfig
+from model_store.store import find_source
+from trainer.data.layouts import Layout
+from trainer.data.posters import posters_of
+from trainer.data.shipped import cache_folder
+from trainer.exceptions import TrainingError
+from trainer.fusion.options import FusionOptions
+from trainer.fusion.space import fusion_config, fusion_side
+from trainer.space.embed import Progress
+from trainer.space.matrix import Interactions
+from trainer.space.options import SpaceOptions
+from trainer.space.side import ContentSide
+from trainer.space.tuning import Tuned
+
+POSTER_SETS = {Layout.ML_100K: "ml-100k", Layout.ML_1M: "ml-1m", Layout.ML_CSV: "ml-latest-small"}
+RANDOM = "random"
+"""Instead of a package: a ViT that has learnt nothing, to see what learning is worth."""
+
+
+def poster_model(config: ViTConfig, package: str = "") -> PosterModel:
+    """As an item encoder's config describes a ViT."""
+    settings = msgspec.structs.asdict(config)
+    return PosterModel(
+        height=config.image_height, width=config.image_width, settings=settings, package=package
+    )
+
+
+def find_vit(reference: str, seed: int = 0) -> tuple[PosterModel, VisionTransformer]:
+    """The ViT of a poster-encoder package, or random weights for :data:`RANDOM`.
+
+    Raises:
+        TrainingError: if the package cannot be used.
+        ModelStoreError: if there is none.
+    """
+    if reference == RANDOM:
+        torch.manual_seed(seed)
+        return poster_model(ViTConfig()), VisionTransformer(ViTConfig()).eval()
+    source = find_source(reference)
+    try:
+        config = load_poster_config(source.path)
+        return poster_model(config.model, config.package), load_vit(source.path)
+    except PackageFileError as error:
+        raise TrainingError(f"{reference}: {error}") from None
+
+
+def with_posters(films: Sequence[EncodeItem], folder: Path, layout: Layout) -> list[EncodeItem]:
+    """``films`` with the bytes of their posters in ``folder``, where it has them.
+
+    Raises:
+        TrainingError: if the layout has no posters.
+        DataError: naming file and row, if the map or a poster is missing.
+    """
+    if layout not in POSTER_SETS:
+        raise TrainingError(f"there is no map of posters for data of the layout {layout}")
+    paths = {poster.item_id: poster.path for poster in posters_of(folder, POSTER_SETS[layout])}
+    return [
+        msgspec.structs.replace(film, poster=paths[film.item_id].read_bytes())
+        if film.item_id in paths
+        else film
+        for film in films
+    ]
+
+
+def fusion_for(
+    config: EncoderConfig,
+    films: Sequence[EncodeItem],
+    data: Interactions,
+    tuned: Tuned,
+    options: SpaceOptions,
+    layout: Layout,
+    progress: Progress,
+    sizes: FusionOptions | None = None,
+) -> ContentSide:
+    """The fusion encoder's content side, by the options of ``marquee train space``."""
+    torch.set_num_threads(options.threads or 1)
+    if options.posters:
+        films = with_posters(films, Path(options.posters), layout)
+    model, vit = find_vit(options.poster_model or RANDOM, options.seed)
+    sizes = sizes or FusionOptions(seed=options.seed)
+    config = fusion_config(config, model, sizes)
+    with tempfile.TemporaryDirectory(prefix="marquee-fusion-") as aside:
+        folders = cache_folder() / "frozen", Path(options.work or aside)
+        return fusion_side(config, films, data, tuned, options, sizes, vit, folders, progress)

@@ -1,0 +1,191 @@
+"""The content side of a fusion package: chosen on validation, then fitted on all films."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from handlers.config import EncoderConfig, KernelConfig
+from handlers.fusion import FusionNetwork, FusionTransformer
+from trainer.evaluation.ranking import profiles, rank
+from trainer.fusion.base import Base, fit_base
+from trainer.fusion.frozen import Frozen
+from trainer.fusion.module import Lesson
+from trainer.fusion.options import ALL, GAINS, VARIANTS, FusionOptions
+from trainer.fusion.search import Searched, empty_likeness, search_kernel
+from trainer.fusion.train import Judge, train_correction
+from trainer.space.collaborative import item_vectors, top_eigenpairs
+from trainer.space.embed import Progress
+from trainer.space.matrix import Interactions
+
+Float64 = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Films and the ratings from which their vectors are to be learnt."""
+
+    films: Frozen
+    data: Interactions
+    """Its columns are the films."""
+    config: EncoderConfig
+    regularisation: float
+    neutral_weight: float
+    like_threshold: float
+    options: FusionOptions
+
+    def targets(self, data: Interactions) -> Float64:
+        """[items, dim]: collaborative vectors of ``data``."""
+        w, v = top_eigenpairs(data.matrix(self.like_threshold, self.neutral_weight), self.config.dim)
+        return item_vectors(w, v, self.regularisation, self.config.dim)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What held-out films chose."""
+
+    kernel: KernelConfig
+    penalty: float
+    epochs: int
+    gain: float
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Base and correction of films with ratings."""
+
+    base: Base
+    kernel: KernelConfig
+    fusion: FusionTransformer
+    warm: Mask
+
+    def fill(self, network: FusionNetwork, films: Frozen, gain: float) -> None:
+        """Puts both into ``network``, whose config has the kernel."""
+        rows = np.flatnonzero(self.warm)
+        self.base.fill(network.base, films.take(rows).compared())
+        network.fusion.load_state_dict(self.fusion.state_dict())
+        with torch.no_grad():
+            network.fusion.head.weight.mul_(gain)
+            network.fusion.head.bias.mul_(gain)
+
+
+def new_fusion(task: Task) -> FusionTransformer:
+    """The transformer as it begins, by the seed alone."""
+    config, options = task.config, task.options
+    assert config.fusion is not None
+    torch.manual_seed(options.seed)
+    width = task.films.patches.shape[2]
+    return FusionTransformer(
+        config.fusion, config.features, config.text_model.width, width, config.dim, options.dropout
+    )
+
+
+def corrections(fusion: FusionTransformer, films: Frozen, variant: str = ALL, batch: int = 256) -> Float64:
+    """[n, dim]: what the transformer adds for each film."""
+    fusion.eval()
+    order = np.argsort(np.diff(films.starts), kind="stable")
+    out = np.zeros((len(films), fusion.head.out_features))
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            out[rows] = fusion(**films.batch(rows.tolist(), [variant] * len(rows))).numpy()
+    return out
+
+
+def base_says(
+    task: Task, base: Base, kernel: KernelConfig, known: Frozen, films: Frozen, variant: str = ALL
+) -> Float64:
+    """[n, dim]: the base, fitted on the films ``known``, of ``films`` as ``variant`` leaves them."""
+    likeness = empty_likeness(task.config, kernel, films.patches.shape[2])
+    base.fill(likeness, known.compared())
+    with torch.inference_mode():
+        said: Float64 = likeness.double()(*(part.double() for part in films.compared(variant))).numpy()
+    return said
+
+
+def lesson_of(
+    task: Task, data: Interactions, kernel: KernelConfig, penalty: float
+) -> tuple[Lesson, Base, Mask]:
+    """What a correction on the ratings ``data`` learns from, the base under it, and which films they are."""
+    counts = data.counts()
+    warm = counts > 0
+    rows = np.flatnonzero(warm)
+    films, targets = task.films.take(rows), task.targets(data)
+    likeness = empty_likeness(task.config, kernel, films.patches.shape[2])
+    variants = {name: films.compared(name) for name in VARIANTS}
+    limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
+    base = fit_base(likeness, variants, targets[rows], counts[rows], penalty, limit, folds, seed)
+    liked = data.liked(task.like_threshold)
+    lesson = Lesson(
+        films, base.held_out, targets[rows], counts[rows], profiles(liked, targets), liked[:, rows]
+    )
+    return lesson, base, warm
+
+
+def find_kernel(task: Task, data: Interactions, progress: Progress) -> Searched:
+    """By the error on held-out films of ``data`` alone."""
+    counts = data.counts()
+    rows = np.flatnonzero(counts > 0)
+    targets = task.targets(data)
+    users = profiles(data.liked(task.like_threshold), targets)
+    return search_kernel(
+        task.config,
+        task.films.take(rows).compared(),
+        targets[rows],
+        counts[rows],
+        np.square(users).mean(axis=0),
+        (task.options.kernel, task.options.penalty),
+        task.options.seed,
+        lambda done, of: progress("comparing films", done, of),
+    )
+
+
+def choose(
+    task: Task, warm_part: Interactions, cold_part: Interactions, cold: Mask, work: Path, progress: Progress
+) -> Choice:
+    """Kernel, epochs and gain that rank the films ``cold`` [items] best, learning from the others alone."""
+    found = find_kernel(task, warm_part, progress)
+    kernel = found.kernel
+    lesson, base, _ = lesson_of(task, warm_part, kernel, found.penalty)
+    held = np.flatnonzero(cold)
+    judged = task.films.take(held)
+    said = base_says(task, base, kernel, lesson.films, judged)
+    relevant, rated = cold_part.liked(task.like_threshold), warm_part.rated()
+
+    def ndcg(added: Float64) -> float:
+        vectors = np.zeros((len(cold), said.shape[1]))
+        vectors[held] = said + added
+        return rank(lesson.profiles, vectors, rated, relevant, candidates=cold).summary(len(held))["ndcg@10"]
+
+    fusion = new_fusion(task)
+    epochs = train_correction(
+        fusion, lesson, task.options, work / "choice", task.options.epochs, progress, Judge(judged, ndcg)
+    )
+    added = corrections(fusion, judged)
+    scores = [ndcg(gain * added) for gain in GAINS]
+    gain = GAINS[int(np.argmax(scores))]
+    metrics = {
+        "cold_validation_ndcg@10": max(scores),
+        "cold_validation_ndcg@10_base": scores[0],
+        "cold_validation_ndcg@10_correction_whole": scores[-1],
+    }
+    for name in VARIANTS[1:]:
+        without = base_says(task, base, kernel, lesson.films, judged, name)
+        without += gain * corrections(fusion, judged, name)
+        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = ndcg(without - said)
+    return Choice(kernel, found.penalty, epochs, gain, metrics)
+
+
+def fit(task: Task, data: Interactions, choice: Choice, work: Path, progress: Progress) -> Fitted:
+    """Base and correction on all films with ratings in ``data``, as ``choice`` says."""
+    lesson, base, warm = lesson_of(task, data, choice.kernel, choice.penalty)
+    fusion = new_fusion(task)
+    if choice.gain:
+        train_correction(fusion, lesson, task.options, work / "whole", choice.epochs, progress)
+    return Fitted(base, choice.kernel, fusion, warm)

@@ -1,0 +1,48 @@
+"""What may be chosen when the fusion encoder is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from handlers.config import KernelConfig
+
+ALL, NO_TEXT, NO_POSTER, NO_META = "all", "no text", "no poster", "no metadata"
+VARIANTS = (ALL, NO_TEXT, NO_POSTER, NO_META)
+"""What training may leave out of a film."""
+
+GAINS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SCALES = (0.5, 0.7, 0.85, 1.0)
+HALF_COUNTS = (0.0, 1.0, 4.0, 8.0, 16.0)
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """Sizes, and how the correction is trained."""
+
+    width: int = 64
+    depth: int = 1
+    heads: int = 4
+    mlp_ratio: int = 2
+    anchors: int = 2048
+    """At most; the films with most ratings."""
+    kernel: KernelConfig = field(default_factory=KernelConfig)
+    """Where the search for the base's begins."""
+    penalty: float = 0.3
+    """Of the base, where the search begins."""
+    folds: int = 5
+    """Of films, for a base that has not seen what the correction learns from."""
+    epochs: int = 12
+    patience: int = 3
+    films_an_epoch: int = 3000
+    """Drawn by the square root of their ratings."""
+    batch: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    dropout: float = 0.3
+    ranking: float = 0.05
+    """Weight of the ranking loss beside the squared error."""
+    leave_out: float = 0.15
+    """Share of films that are trained without text, without poster, and without metadata, each."""
+    seed: int = 0
+    threads: int = 1
+    """Fixed, for another number sums in another order."""

@@ -1,0 +1,160 @@
+"""The content side of a fusion package, from ratings and films to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from handlers.config import EncoderConfig, FusionConfig, PosterModel
+from handlers.features import side_features
+from handlers.fusion import FusionNetwork
+from handlers.items import EncodeItem
+from handlers.network import build_network, fill, package_weights
+from handlers.vit import VisionTransformer
+from trainer.evaluation.ranking import profiles, rank
+from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
+from trainer.fusion.frozen import Frozen, patches_of, words_of
+from trainer.fusion.options import HALF_COUNTS, SCALES, FusionOptions
+from trainer.space.embed import Progress
+from trainer.space.matrix import Interactions
+from trainer.space.options import AUTO, SpaceOptions
+from trainer.space.side import ContentSide
+from trainer.space.tuning import Tuned, blend, cold_cut, rating_cut
+
+Float64 = npt.NDArray[np.float64]
+BARE = EncodeItem(title="")
+
+
+def fusion_config(config: EncoderConfig, poster: PosterModel, options: FusionOptions) -> EncoderConfig:
+    """``config`` of the architecture ``fusion``; the number of anchors is set when they are chosen."""
+    sizes = FusionConfig(
+        width=options.width,
+        depth=options.depth,
+        heads=options.heads,
+        mlp_ratio=options.mlp_ratio,
+        anchors=1,
+        kernel=options.kernel,
+    )
+    return msgspec.structs.replace(config, architecture="fusion", fusion=sizes, poster_model=poster)
+
+
+def frozen_films(
+    films: Sequence[EncodeItem],
+    config: EncoderConfig,
+    vit: VisionTransformer,
+    cache: Path,
+    progress: Progress,
+) -> Frozen:
+    """What the frozen encoders say of ``films``, from ``cache`` where it has been asked before."""
+    words, starts = words_of(films, config.text_model, cache, progress)
+    patches, rows = patches_of(films, vit, cache, progress)
+    side, bare = side_features(films, config.features), side_features([BARE], config.features)[0]
+    return Frozen(words, starts, patches, rows, side, bare)
+
+
+def content_vectors(network: FusionNetwork, films: Frozen, batch: int = 256) -> npt.NDArray[np.float32]:
+    """float32 [n, dim]: what the packaged network answers."""
+    order = np.argsort(np.diff(films.starts), kind="stable")
+    out = np.zeros((len(films), network.base.weights.shape[1]), dtype=np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            out[rows] = network.content(**films.batch(rows.tolist(), ["all"] * len(rows))).numpy()
+    return out
+
+
+def fusion_side(
+    config: EncoderConfig,
+    films: Sequence[EncodeItem],
+    data: Interactions,
+    tuned: Tuned,
+    options: SpaceOptions,
+    sizes: FusionOptions,
+    vit: VisionTransformer,
+    folders: tuple[Path, Path],
+    progress: Progress,
+) -> ContentSide:
+    """Trains base and correction; ``folders`` hold cached token states, and checkpoints.
+
+    Raises:
+        TrainingError: if the work folder holds another training, or a poster is no image.
+    """
+    cache, work = folders
+    frozen = frozen_films(films, config, vit, cache, progress)
+    task = Task(
+        frozen, data, config, tuned.regularisation, options.neutral_weight, options.like_threshold, sizes
+    )
+    warm_part, cold_part, cold = cold_cut(data, options)
+    choice = choose(task, warm_part, cold_part, cold, work, progress)
+    scale, half, metrics = choose_scale(task, choice, options, tuned)
+    fitted = fit(task, data, choice, work, progress)
+    assert config.fusion is not None
+    known = msgspec.structs.replace(config.fusion, anchors=len(fitted.base.anchors), kernel=choice.kernel)
+    config = msgspec.structs.replace(config, fusion=known)
+    network = build_network(config)
+    assert isinstance(network, FusionNetwork)
+    fitted.fill(network, frozen, choice.gain)
+    network.vit.load_state_dict(vit.state_dict())
+    network.scale = torch.tensor([scale])
+    weights = package_weights(network)
+    fill(network, weights)
+    parameters: dict[str, float | int | str] = {
+        "architecture": "fusion",
+        "poster_model": config.poster_model.package if config.poster_model else "",
+        "posters": int((frozen.poster_rows >= 0).sum()),
+        "anchors": known.anchors,
+        "kernel_penalty": choice.penalty,
+        "epochs": choice.epochs,
+        "correction_gain": choice.gain,
+        "content_scale": scale,
+        "correction": f"width {known.width}, depth {known.depth}, ranking loss {sizes.ranking}",
+        **{f"kernel_{name}": value for name, value in msgspec.structs.asdict(choice.kernel).items()},
+    }
+    return ContentSide(
+        config,
+        {name: tensor.numpy() for name, tensor in weights.items()},
+        content_vectors(network, frozen),
+        half,
+        parameters,
+        {
+            "cold_validation_ndcg@10_ridge": tuned.metrics["cold_validation_ndcg@10"],
+            **choice.metrics,
+            **metrics,
+        },
+    )
+
+
+def choose_scale(
+    task: Task, choice: Choice, options: SpaceOptions, tuned: Tuned
+) -> tuple[float, float, dict[str, float]]:
+    """(content scale, half count) that rank held-out ratings best among all films, by the base alone.
+
+    The base learns from films that were rated, mostly well-known ones, so its vectors may be too long for the
+    others: the scale says by how much.
+    """
+    part, validation = rating_cut(task.data, options)
+    _, base, warm = lesson_of(
+        replace(task, options=replace(task.options, folds=2)), part, choice.kernel, choice.penalty
+    )
+    content = base_says(task, base, choice.kernel, task.films.take(np.flatnonzero(warm)), task.films)
+    targets, counts = task.targets(part), part.counts()
+    liked, rated = part.liked(options.like_threshold), part.rated()
+    relevant = validation.liked(options.like_threshold)
+
+    def score(scale: float, half: float) -> dict[str, float]:
+        vectors = blend(targets, scale * content, counts, half)
+        return rank(profiles(liked, vectors), vectors, rated, relevant).summary(len(counts))
+
+    halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
+    trials = {(scale, half): score(scale, half) for scale in SCALES for half in halves}
+    best = max(trials, key=lambda one: trials[one]["ndcg@10"])
+    metrics = {f"validation_{name}": value for name, value in trials[best].items()}
+    metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
+    metrics["validation_ndcg@10_content_only"] = score(best[0], float("inf"))["ndcg@10"]
+    return best[0], best[1], metrics

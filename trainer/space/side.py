@@ -1,0 +1,47 @@
+"""The content side of a package: what it answers for films from what they are, not from ratings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from handlers.config import EncoderConfig
+from trainer.space.content import fit_ridge
+from trainer.space.matrix import Interactions
+from trainer.space.tuning import Tuned, sample_weights
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ContentSide:
+    """Config and weights as they go into the package, already rounded."""
+
+    config: EncoderConfig
+    weights: dict[str, npt.NDArray[Any]]
+    vectors: npt.NDArray[np.float32]
+    """[items, dim]: content vectors of the films it was trained with."""
+    half_count: float
+    parameters: dict[str, float | int | str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def linear_side(
+    config: EncoderConfig, features: Float64, targets: Float64, data: Interactions, tuned: Tuned
+) -> ContentSide:
+    """Ridge regression on ``features`` [items, text width + side], learnt from films with ratings."""
+    counts = data.counts()
+    warm = counts > 0
+    ridge = fit_ridge(features[warm], targets[warm], sample_weights(counts[warm]), tuned.penalty)
+    weight, bias = ridge.weights.T.astype(np.float16), ridge.bias.astype(np.float32)
+    width = config.text_model.width
+    weights: dict[str, npt.NDArray[Any]] = {
+        "text_head.weight": np.ascontiguousarray(weight[:, :width]),
+        "text_head.bias": bias,
+        "side_head.weight": np.ascontiguousarray(weight[:, width:]),
+    }
+    vectors = features.astype(np.float32) @ weight.T.astype(np.float32) + bias
+    return ContentSide(config, weights, vectors, tuned.half_count)
