@@ -11,6 +11,7 @@ from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
 from deploy.cli.rollout_gates import evaluate, gate
 from deploy.cli.rollout_moves import MOVES
 from deploy.cli.rollout_options import OPERATOR, REASON
+from deploy.cli.rollout_replay import replay
 from streaming.control.documents import MEAN, WEIGHTED
 from streaming.exceptions import ConfigurationError
 from streaming.settings import load_settings
@@ -52,6 +53,7 @@ def command() -> None:
     "--promote", is_flag=True, help="then the champion; at once where nobody is served yet, else once ready"
 )
 @click.option("--detach", is_flag=True, help="return once its worker may start; `rollout resume` waits")
+@click.option("--no-verify", is_flag=True, help="without the gate `verify` before it; only with a --reason")
 @click.option("--dry-run", is_flag=True, help="say what would be made, make nothing")
 @OPERATOR
 @REASON
@@ -62,6 +64,7 @@ def start(
     half_life: int,
     promote: bool,
     detach: bool,
+    no_verify: bool,
     dry_run: bool,
     operator: str,
     reason: str,
@@ -69,8 +72,10 @@ def start(
 ) -> None:
     """Create a space from PACKAGE (name or name@version), fill it and prove it, while others are served.
 
-    Its checks are those of `profiles check --space` and `items check --space`; `ready` is said only when
-    both are clean (else exit code 7). Killed at any point, `marquee rollout resume` goes on.
+    The gate `verify` comes first: right outputs, and not much slower than the champion's engine (else exit
+    code 11, and nothing was made). The checks in the end are those of `profiles check --space` and `items
+    check --space`; `ready` is said only when both are clean (else exit code 7). Killed at any point, `marquee
+    rollout resume` goes on.
 
     \b
     Examples:
@@ -84,6 +89,8 @@ def start(
 
     if promote and detach:
         raise ConfigurationError("--promote waits until the space is ready: not with --detach")
+    if no_verify and not reason:
+        raise ConfigurationError("--no-verify wants a --reason: it is kept in the history")
     settings = load_settings()
     chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life)
     if dry_run:
@@ -95,7 +102,7 @@ def start(
             out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {chosen.label}")
         return
     with bars(as_json) as progress:
-        driver = Driver(settings, operator, reason, progress.step, progress.update)
+        driver = Driver(settings, operator, reason, progress.step, progress.update, verify=not no_verify)
         space = driver.start(package, chosen)
         if promote and read_control(settings).route is None:
             space = driver.advance("install", space)
@@ -236,5 +243,5 @@ def _tell_space(space: Any, as_json: bool) -> None:
         err().print(f"to wait for it: marquee rollout resume {space.space}", markup=False, soft_wrap=True)
 
 
-for move in (*MOVES, gate, evaluate):
+for move in (*MOVES, gate, evaluate, replay):
     command.add_command(move)

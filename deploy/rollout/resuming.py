@@ -10,7 +10,7 @@ from deploy.rollout.ending import clear
 from deploy.rollout.machine import ENDS, PENDING, MoveName
 from deploy.rollout.moves import find
 from deploy.rollout.proving import Progress, catch_up, prove
-from deploy.rollout.starting import built, create, provide
+from deploy.rollout.starting import built, check_engine, create, provide
 from streaming.control.documents import MEAN, Policy, SpaceDocument
 from streaming.control.reader import read_control
 from streaming.control.state import ControlState
@@ -40,16 +40,21 @@ class Driver:
     progress: Progress = field(default=_silent_progress)
     catch_up_s: float = CATCH_UP_S
     prove_s: float = PROVE_S
+    verify: bool = True
+    """Whether `start` asks the gate ``verify`` before it announces a space."""
 
     def start(self, reference: str, policy: Policy) -> SpaceDocument:
         """A new space of a package, as far as ``backfilling``: the rest goes on without this process.
 
         Raises:
+            GateFailedError: the package's engine is wrong or too slow; nothing was announced.
             MarqueeError: the package is none, or a service does not answer. Once the space is announced,
                 `rollout resume` goes on where this stopped.
         """
         self.step(f"building {reference}")
         package = built(self.settings, reference)
+        if self.verify:
+            check_engine(self.settings, package, self.step)
         self.step("announcing the space")
         space = create(self.settings, package, policy, self.operator, self.reason)
         self.step(f"space {space.space}")

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 
 from deploy.packages import package_errors, package_sources
 from deploy.rollout.changes import advance
+from deploy.rollout.exceptions import GateFailedError
+from deploy.rollout.gates.limits import load_limits
+from deploy.rollout.gates.verifying import verify_gate
 from deploy.rollout.machine import FIRST
 from model_store import (
     Manifest,
@@ -19,6 +22,7 @@ from model_store import (
     verify,
 )
 from streaming.control.documents import Change, Move, Policy, SpaceDocument
+from streaming.control.reader import read_control
 from streaming.control.state import ControlState
 from streaming.control.writer import change_control
 from streaming.encoder.management import register_version
@@ -68,6 +72,34 @@ def manifest_of(settings: Settings, reference: str) -> Manifest:
             return find(reference, settings.models).manifest
         except ModelStoreError:
             return find_source(reference, package_sources(settings)).manifest
+
+
+def check_engine(settings: Settings, package: Package, step: Step = lambda _: None) -> None:
+    """The gate ``verify``, before anything of a space is there.
+
+    A package that the champion is served by has been through it. An undecided latency stops nobody: a
+    busy machine decides nothing, and the gates under traffic look at latency again.
+
+    Raises:
+        GateFailedError: a row failed; the exit code is the gate's.
+        MarqueeError: no engine of the package loads.
+    """
+    state = read_control(settings)
+    champion = state.spaces[state.route.champion] if state.route is not None else None
+    other = None if champion is None else built(settings, f"{champion.package}@{champion.version}")
+    if other is not None and other.manifest.digest == package.manifest.digest:
+        step(f"{package.manifest.reference} is what the champion is served by: its engine is known")
+        return
+    step(f"verifying the engine of {package.manifest.reference}")
+    gate = verify_gate(package, other, load_limits())
+    told = "; ".join(f"{row.name} {row.estimate:.6g} ({row.verdict})" for row in gate.rows)
+    step(f"verify {gate.verdict}: {told}")
+    if gate.verdict == "failed":
+        raise GateFailedError(
+            f"gate verify failed for {package.manifest.reference}: {told}; to start it all the same:"
+            " --no-verify --reason WHY",
+            gate.exit_code,
+        )
 
 
 def create(settings: Settings, package: Package, policy: Policy, operator: str, reason: str) -> SpaceDocument:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from deploy.rollout.attribution import Joined
 from deploy.rollout.gates.figures import Collected
+from deploy.rollout.gates.freshness import Lateness
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate, at_least, at_most
 from deploy.rollout.gates.sequential import Interval, mean, proportion
 
-SHADOW_ROWS, CANARY_ROWS = 5, 5
+SHADOW_ROWS, CANARY_ROWS = 5, 6
 
 
 def shadow_gate(figures: Collected, space: str, champion: str, limits: Limits) -> Gate:
@@ -40,12 +41,19 @@ def shadow_gate(figures: Collected, space: str, champion: str, limits: Limits) -
 
 
 def canary_gate(
-    figures: Collected, space: str, champion: str, limits: Limits, feedback: Joined | None = None
+    figures: Collected,
+    space: str,
+    champion: str,
+    limits: Limits,
+    feedback: Joined | None = None,
+    lateness: Lateness | None = None,
 ) -> Gate:
     """Canary users of ``space`` against the champion's, over the same stretch of time.
 
     Args:
         feedback: what became of answers, for the row of likes.
+        lateness: how soon rows followed documents; without any change since the first look there is no
+            such row.
     """
     wanted = limits.canary
     # each row has an interval for either side
@@ -82,6 +90,9 @@ def canary_gate(
         answers = feedback.answers(space)
         fewer = _liked(feedback, champion, alpha).minus(_liked(feedback, space, alpha))
         rows.append(at_most("fewer liked", fewer, wanted.likes_fewer, answers))
+    if lateness is not None and lateness.judged.get(space):
+        late = lateness.more(space, champion, alpha)
+        rows.append(at_most("more late rows", late, wanted.late_more, lateness.judged[space]))
     return Gate("canary", space, champion, limits.version, tuple(rows))
 
 

@@ -11,6 +11,7 @@ import httpx
 from deploy.rollout.exceptions import IllegalStepError
 from deploy.rollout.feedback import FeedbackWatch
 from deploy.rollout.gates.figures import Collected, Key, parse
+from deploy.rollout.gates.freshness import FreshnessWatch
 from deploy.rollout.gates.judging import canary_gate, shadow_gate
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate
@@ -43,13 +44,14 @@ def watch(
     Raises:
         NotFoundError: there is no such space.
         IllegalStepError: the space is not in the state that the gate judges, or left it meanwhile.
-        UnavailableError: no gateway answers, or Kafka does not.
+        UnavailableError: no gateway answers, or Kafka or Milvus do not.
     """
     until, figures = time.monotonic() + timeout_s, Collected()
     with (
         Followers(settings) as followers,
         _client(settings) as http,
         closing(FeedbackWatch(settings)) as feedback,
+        closing(FreshnessWatch(settings, limits.canary.late_ms)) as freshness,
     ):
         while True:
             state = read_control(settings)
@@ -61,7 +63,9 @@ def watch(
             if name == "shadow":
                 gate = shadow_gate(figures, space_id, champion, limits)
             else:
-                gate = canary_gate(figures, space_id, champion, limits, feedback.look())
+                both = {one: state.spaces[one] for one in (space_id, champion)}
+                lateness = freshness.look(both)
+                gate = canary_gate(figures, space_id, champion, limits, feedback.look(), lateness)
             look(gate)
             if gate.verdict != "open" or time.monotonic() > until:
                 return gate

@@ -76,6 +76,7 @@ NOTHING: dict[str, list[str]] = {"topics": [], "groups": [], "collections": []}
 def test_a_whole_life_by_commands(house: House) -> None:
     dry = house.answer("start", PACKAGE, "--dry-run")
     assert (dry["package"], house.states()) == (PACKAGE, {})
+    house.rollout("start", PACKAGE, "--no-verify", code=2)  # not without a reason
     first = house.answer("start", PACKAGE, "--promote", "--operator", "ann")["space"]
     house.staffed(first)
     second = house.answer("start", PACKAGE, "--policy", "weighted", "--detach", "--reason", "try")["space"]

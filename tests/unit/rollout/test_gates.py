@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from deploy.checks.findings import ItemFindings
 from deploy.rollout.exceptions import NotProvenError
 from deploy.rollout.gates.figures import Collected, Key, parse
+from deploy.rollout.gates.freshness import Lateness
 from deploy.rollout.gates.judging import canary_gate, shadow_gate
 from deploy.rollout.gates.limits import FILE, load_limits
 from deploy.rollout.gates.rows import CODES, Gate, at_least, at_most
 from deploy.rollout.gates.sequential import Interval
 from deploy.rollout.proving import require_vectors
 from streaming.exceptions import ConfigurationError
+from streaming.milvus.rows import UserRow
 
 LIMITS = load_limits()
 INSIDE, OUTSIDE, ACROSS = Interval(1, 0.5, 1.5), Interval(3, 2.5, 3.5), Interval(2, 1.5, 2.5)
@@ -126,6 +129,44 @@ def test_what_is_wrong_with_a_canary_fails_its_own_row(name: str, changed: dict[
         key.replace("canary", "champion"): value * 10 for key, value in values.items() if "canary" in key
     }
     assert name not in canary_gate(figures(**both), "new", "old", LIMITS).failed
+
+
+def user_row(revision: int, made_ms: int) -> UserRow:
+    vector = np.zeros(2, dtype=np.float32)
+    return UserRow("u", vector, revision, 0, 0, "w", 0, 0, made_ms)
+
+
+def lateness(late: int, in_time: int, space: str = "new") -> Lateness:
+    found = Lateness(1_000.0)
+    for name, number in ((space, late), ("old", 0)):
+        for change in range(late + in_time):
+            made = 5_000 if change < number else 200
+            assert found.judge(name, 7, 0, user_row(7, made), 6_000)
+    return found
+
+
+def test_a_change_is_judged_once_its_time_is_over() -> None:
+    found = Lateness(1_000.0)
+    assert not found.judge("new", 7, 0, user_row(6, 0), 900), "the row may still come in time"
+    assert found.judge("new", 7, 0, user_row(8, 0), 900), "another change came over it"
+    assert found.judged == {}
+    assert found.judge("new", 7, 0, user_row(6, 0), 1_100)
+    assert found.judge("new", 7, 0, None, 1_100)
+    assert found.judge("new", 7, 0, user_row(7, 900), 1_100)
+    assert (found.judged, found.late) == ({"new": 3}, {"new": 2})
+
+
+def test_rows_that_come_late_fail_the_canary_and_only_it() -> None:
+    values = figures(**good(4_000, "canary"), **good(40_000, "champion"))
+    quiet = canary_gate(values, "new", "old", LIMITS, lateness=Lateness(1_000.0))
+    assert quiet.verdict == "passed", "nobody rated: there is no such row"
+    assert canary_gate(values, "new", "old", LIMITS, lateness=lateness(0, 20)).verdict == "open"
+    assert canary_gate(values, "new", "old", LIMITS, lateness=lateness(0, 800)).verdict == "passed"
+    late = canary_gate(values, "new", "old", LIMITS, lateness=lateness(200, 400))
+    assert late.failed == ["more late rows"]
+    both = lateness(200, 400)
+    both.late["old"] = both.late["new"]
+    assert canary_gate(values, "new", "old", LIMITS, lateness=both).failed == []
 
 
 def test_figures_count_from_the_first_look_and_survive_restarts() -> None:
