@@ -10,7 +10,7 @@ LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test test-all test-mutants lint format bench results lock clean
+.PHONY: help setup system demo rollout-demo test test-all test-mutants lint format bench results lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -26,6 +26,9 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 
 demo: setup  ## start the stack, import real films and ratings, show all of it (DEMO_EXIT=1 stops it after)
 	@python -m deploy.demo
+
+rollout-demo: setup  ## after it: retrain, and roll the new model in and back under traffic (DEMO_EXIT=1 stops it)
+	@python -m deploy.demo.rollout
 
 test: setup  ## every test, every kind of fault once (prints its seed; MARQUEE_TEST_SEED repeats it)
 	@pytest $(LANES) -m "not full" $(ARGS)

@@ -38,11 +38,14 @@ class Script:
     visits: Sequence[Visit]
     likes: Mapping[str, frozenset[str]]
 
-    def timed(self, rate: float, seconds: float, skip: int = 0, prefix: str = "") -> list[Visit]:
+    def timed(
+        self, rate: float, seconds: float, skip: int = 0, prefix: str = "", *, even: bool = False
+    ) -> list[Visit]:
         """Visits of so many seconds at so many a second on average, their rhythm kept, over and over.
 
         Args:
             skip: so many visits are left out first.
+            even: all gaps alike, so that a longer one is not the visitors'.
             prefix: before each user's id, so that nobody who is there already rates anything.
         """
         count = max(1, int(rate * seconds))
@@ -51,7 +54,7 @@ class Script:
         # where the script begins anew, time goes backwards
         gaps = np.maximum(gaps, 0.0)
         total = gaps.sum()
-        at = np.cumsum(gaps) * (seconds / total) if total > 0 else np.arange(count) / rate
+        at = np.cumsum(gaps) * (seconds / total) if total > 0 and not even else np.arange(count) / rate
         return [
             msgspec.structs.replace(visit, at=float(when), user_id=prefix + visit.user_id)
             for visit, when in zip(chosen, at, strict=True)

@@ -1,0 +1,79 @@
+"""The figures of ``make rollout-demo`` and what of them must hold: ``rollout-report.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.checks.findings import TOLERANCE
+from deploy.demo.report import Condition
+
+FILE = "rollout-report.json"
+STATES = (
+    *("created", "backfilling", "ready", "shadow", "canary"),
+    *("champion", "standby", "retired"),
+)
+"""Of the new space, in this order."""
+GATES = ("evaluate", "shadow", "canary")
+LOOKUPS, JUDGED = 500, 100
+
+
+@dataclass
+class RolloutReport:
+    """The figures of one run."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, **values: Any) -> None:
+        """Take figures down."""
+        self.values.update(values)
+
+    def conditions(self) -> list[Condition]:
+        """Everything that must hold; what was never measured does not."""
+        value = self.values.get
+        gates: dict[str, Any] = value("gates") or {}
+        states: list[str] = value("states") or []
+        error, lookups, judged = value("profiles_max_relative_error"), value("lookups"), value("judged")
+        return [
+            Condition("states", " ".join(states), " ".join(STATES), tuple(states) == STATES),
+            *(
+                Condition(f"gate {name}", verdict := gates.get(name, {}).get("verdict"), "passed",
+                          verdict == "passed")
+                for name in GATES
+            ),
+            Condition("lookups", lookups, f">= {LOOKUPS}", (lookups or 0) >= LOOKUPS),
+            Condition("failed", value("failed"), "0", value("failed") == 0),
+            Condition("judged", judged, f">= {JUDGED}", (judged or 0) >= JUDGED),
+            Condition("mixed", value("mixed"), "0", value("mixed") == 0),
+            *(
+                Condition(name, value(name), "seen by every gateway", value(name) is not None)
+                for name in ("promote_ms", "rollback_ms")
+            ),
+            Condition("profiles_max_relative_error", error, "<= 1e-5",
+                      error is not None and error <= TOLERANCE),
+            Condition("differences", value("differences"), "0", value("differences") == 0),
+            Condition("champion in the end", value("champion"), "as before",
+                      value("champion") is not None and value("champion") == value("champion_before")),
+            Condition("everything of the new space is dropped", value("dropped"), "yes",
+                      value("dropped") is True),
+        ]  # fmt: skip
+
+    @property
+    def met(self) -> bool:
+        """Whether all of them hold."""
+        return all(condition.met for condition in self.conditions())
+
+    def write(self, home: Path) -> Path:
+        """Into ``home``, aside and renamed."""
+        path = home / FILE
+        conditions = [
+            {"name": c.name, "value": c.value, "wanted": c.wanted, "met": c.met} for c in self.conditions()
+        ]
+        aside = path.with_suffix(".tmp")
+        aside.write_text(
+            json.dumps(self.values | {"met": self.met, "conditions": conditions}, indent=1) + "\n"
+        )
+        aside.replace(path)
+        return path
