@@ -9,9 +9,9 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streaming.kafka.heartbeats import Heartbeats
 from streaming.ledger.batches import CountRecords
 from streaming.ledger.exceptions import StoreError
-from streaming.ledger.heartbeats import Heartbeats
 from streaming.ledger.owned import OwnedPartition, Phase
 from streaming.ledger.schedule import Pace
 from streaming.ledger.store import remove_stale

@@ -4,75 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streaming.documents import HEARTBEAT_KEY
 from streaming.exceptions import NotFoundError, UnavailableError
 from streaming.kafka.admin import OffsetAdmin
 from streaming.kafka.assignments import explicit_starts
 from streaming.kafka.config import consumer_options
-from streaming.kafka.dlq import dead_letter
 from streaming.kafka.exceptions import KafkaUnavailableError, TransactionAbortedError
 from streaming.kafka.offsets import Place
-from streaming.kafka.transactions import TransactionalProducer
-from streaming.ledger.heartbeats import Heartbeats
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
-from streaming.space import metrics
 from streaming.space.background import Background
 from streaming.space.backoff import Backoff
 from streaming.space.encoding import Encode as EncodeItems
-from streaming.space.encoding import Outcome
-from streaming.space.intake import (
-    FROM_HEADER,
-    MOVED_HEADER,
-    Action,
-    Dead,
-    Encode,
-    Forward,
-    Headers,
-    Source,
-    decide,
-    last_of_each,
-)
+from streaming.space.held import Held, append_times
+from streaming.space.intake import Encode, Headers, Source, decide, last_of_each
+from streaming.space.output import IndexerOutput
 from streaming.space.reconciler import Reconciler
 from streaming.space.removals import UnreadRemovals
 from streaming.space.state import SpaceState
 from streaming.topics import TopicNames
 
 log = get_logger(__name__)
-
-
-@dataclass
-class Held:
-    """A batch in hand. ``metadata`` is the group's when the batch was consumed, and serves it only.
-
-    ``appended`` says when the first and the last record of each partition were, in ms.
-    """
-
-    actions: list[tuple[Source, Action]]
-    begins: dict[int, int]
-    ends: dict[int, int]
-    appended: dict[int, tuple[int, int]]
-    metadata: object
-    wanted: list[tuple[Source, Encode]] = field(default_factory=list)
-    outcomes: list[Outcome] | None = None
-    encoding: Background[list[Outcome]] | None = None
-    retry_at: float = 0.0
-
-
-def append_times(messages: Iterable[Message]) -> dict[int, tuple[int, int]]:
-    """Partition -> when its first and its last record were appended, ms since 1970; errors say nothing."""
-    times: dict[int, tuple[int, int]] = {}
-    for message in messages:
-        partition, at_ms = message.partition(), message.timestamp()[1]
-        if message.error() is None and partition is not None:
-            times[partition] = (times.get(partition, (at_ms, 0))[0], at_ms)
-    return times
 
 
 class Indexer(threading.Thread):
@@ -92,14 +47,16 @@ class Indexer(threading.Thread):
         super().__init__(name="indexer", daemon=True)
         self._settings, self._state, self._reconciler, self._encode = settings, state, reconciler, encode
         names = TopicNames(settings.namespace)
-        self._items, self._vectors = names.items, names.vectors(state.space.space)
-        self._dlq, self._group = names.dlq(names.items), names.indexer_group(state.space.space)
+        self._items = names.items
+        self._group = names.indexer_group(state.space.space)
         self._client_id = client_id
         self._admin = OffsetAdmin(settings, client_id)
-        self._heartbeats = Heartbeats(self._admin, settings.topics.segment_ms)
-        self._removals = UnreadRemovals(settings, self._items, self._vectors, client_id)
+        vectors = names.vectors(state.space.space)
+        self._removals = UnreadRemovals(settings, self._items, vectors, client_id)
         self._stopped = threading.Event()
-        self._producer = TransactionalProducer(settings, transactional_id, client_id, self._stopped.is_set)
+        self._output = IndexerOutput(
+            settings, state.space.space, self._admin, client_id, transactional_id, self._stopped.is_set
+        )
         self._accept_loss, self._positions = accept_loss, positions
         self._gone: set[int] = set()
         self._member = ""
@@ -127,7 +84,7 @@ class Indexer(threading.Thread):
         """The thread's loop."""
         consumer: Consumer | None = None
         try:
-            self._producer.start()
+            self._output.start()
             consumer = Consumer(consumer_options(self._settings, self._group, self._client_id))
             consumer.subscribe(
                 [self._items], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
@@ -248,58 +205,17 @@ class Indexer(threading.Thread):
     # the transaction ---------------------------------------------------------------------------------
 
     def _commit(self, consumer: Consumer, held: Held) -> None:
-        assert held.outcomes is not None
-        results = {id(source): o for (source, _), o in zip(held.wanted, held.outcomes, strict=True)}
+        self._removals.encoded(a.item.item_id for _, a in held.wanted)
         try:
-            self._producer.begin()
-            for source, action in held.actions:
-                if isinstance(action, Dead):
-                    self._bury(source, action.reason)
-                elif isinstance(action, Forward):
-                    self._forward(source, action)
-            for source, action in last_of_each(held.actions):
-                if not isinstance(action, Encode):
-                    self._producer.produce(self._vectors, None, action.item_id, partition=source.partition)
-                    continue
-                outcome = results[id(source)]
-                if outcome.record is None:
-                    self._bury(source, outcome.error or "no vector")
-                    continue
-                key = action.item.item_id
-                self._producer.produce(self._vectors, outcome.record, key, partition=source.partition)
-                self._removals.encoded(key)
-                metrics.items_encoded.inc()
-            offsets = [TopicPartition(self._items, p, end) for p, end in held.ends.items()]
-            self._producer.commit(offsets, held.metadata)
-            self._removals.committed.update(held.ends)
-            for partition, (first_ms, last_ms) in held.appended.items():
-                self._removals.taken(partition, held.begins[partition], first_ms, last_ms)
+            self._output.write(held)
         except TransactionAbortedError as error:
             log.warning("transaction aborted; the batch is read again", error=str(error))
             self._rewind(consumer, held.begins)
+        else:
+            self._removals.committed.update(held.ends)
+            for partition, (first_ms, last_ms) in held.appended.items():
+                self._removals.taken(partition, held.begins[partition], first_ms, last_ms)
         self._release(consumer)
-
-    def _bury(self, source: Source, reason: str) -> None:
-        metrics.items_dead.inc()
-        where = (source.topic, source.partition, source.offset)
-        now_ms = int(time.time() * 1000)
-        dead = dead_letter(self._dlq, where, source.key, source.value, source.headers, reason, now_ms)
-        self._producer.produce(
-            dead.topic, dead.value, dead.key, partition=dead.partition, headers=dead.headers
-        )
-
-    def _forward(self, source: Source, action: Forward) -> None:
-        origin = source.place.encode()
-        self._producer.produce(
-            self._items,
-            source.value,
-            action.item_id,
-            partition=action.partition,
-            headers=[*source.headers, (FROM_HEADER, origin)],
-        )
-        self._producer.produce(
-            self._items, None, source.key, partition=source.partition, headers=[(MOVED_HEADER, origin)]
-        )
 
     def _remove_unread(self, consumer: Consumer) -> None:
         """Vectors go whose films were removed so long ago that their tombstones are gone, too."""
@@ -308,12 +224,7 @@ class Indexer(threading.Thread):
             return
         offsets = [TopicPartition(self._items, p, self._removals.committed[p]) for p in removed]
         try:
-            self._producer.begin()
-            for partition, item_ids in removed.items():
-                for item_id in sorted(item_ids):
-                    self._producer.produce(self._vectors, None, item_id, partition=partition)
-            # the offsets say nothing new: with them Kafka refuses a former owner
-            self._producer.commit(offsets, self._metadata(consumer))
+            self._output.remove(removed, offsets, self._metadata(consumer))
         except TransactionAbortedError as error:
             log.warning("removed films keep their vectors for now", error=str(error))
             self._removals.assigned(offsets)
@@ -321,18 +232,8 @@ class Indexer(threading.Thread):
             log.info("films removed whose tombstones are gone", items=sum(map(len, removed.values())))
 
     def _append_heartbeats(self, consumer: Consumer) -> None:
-        """Segments roll, and compaction goes on, only where something is appended now and then."""
-        owned = [
-            (topic, p.partition) for p in consumer.assignment() for topic in (self._items, self._vectors)
-        ]
-        due = self._heartbeats.due(owned, int(time.time() * 1000)) if owned else []
-        if not due:
-            return
         try:
-            self._producer.begin()
-            for topic, partition in due:
-                self._producer.produce(topic, b"", HEARTBEAT_KEY, partition=partition)
-            self._producer.commit([], None)
+            self._output.append_heartbeats([p.partition for p in consumer.assignment()])
         except TransactionAbortedError as error:
             log.warning("heartbeats were not appended", error=str(error))
 

@@ -160,10 +160,10 @@ class UnreadRemovals:
         """There is nothing left to read."""
         self._wanted |= self._behind.caught_up()
 
-    def encoded(self, item_id: str) -> None:
-        """The film has got a vector just now: it is there, whatever an earlier look says."""
+    def encoded(self, item_ids: Iterable[str]) -> None:
+        """The films get vectors just now: they are there, whatever an earlier look says."""
         if self._look is not None:
-            self._encoded.add(item_id)
+            self._encoded.update(item_ids)
 
     def found(self) -> Removed:
         """Partition -> films to be removed; each is told once."""

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.documents import encode_user
+from streaming.kafka.heartbeats import idle
 from streaming.ledger.exceptions import StoreError
 from streaming.ledger.fold import Changes, PartitionChanges
-from streaming.ledger.heartbeats import idle
 from streaming.ledger.lag import Lag
 from streaming.ledger.owned import OwnedPartition, Phase
 from streaming.ledger.store import SCHEMA, Identity
