@@ -170,6 +170,12 @@ class Settings(BaseSettings):
     models_url: str = Field("", description="fsspec URL of built packages; empty is $MARQUEE_HOME/models")
     log_level: str = "INFO"
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: object) -> object:
+        # as a shell takes an empty variable; an empty path would be the working directory itself
+        return value or ".marquee"
+
     @field_validator("kafka")
     @classmethod
     def _librdkafka_names(cls, value: dict[str, str]) -> dict[str, str]:

@@ -57,3 +57,7 @@ def test_secrets_are_never_shown(variable: str, tmp_path: Path) -> None:
         assert result.exit_code == 0
         assert SECRET not in result.output
         assert "****" in result.output
+
+
+def test_an_empty_home_is_the_default_one() -> None:
+    assert rows(env={"MARQUEE_HOME": ""})["home"]["value"] == ".marquee"
