@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from handlers.exceptions import PackageFileError
+from handlers.trust import verify_trust
 
 CHECKSUMS_FILE = "checksums.json"
 
@@ -41,13 +42,15 @@ def verify_files(folder: Path, sums: dict[str, str]) -> None:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Checks ``folder`` against its own ``checksums.json``.
+    """Checks ``folder`` against its own ``checksums.json``, and those against the signed manifest.
 
     Raises:
         PackageFileError: if that is missing or torn, or a file is missing or changed.
+        SignatureError: the package's signature is wrong, or missing where one is required.
     """
     try:
         sums = msgspec.json.decode((folder / CHECKSUMS_FILE).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError) as error:
         raise PackageFileError(f"{CHECKSUMS_FILE} cannot be read: {error}") from None
     verify_files(folder, sums)
+    verify_trust(folder, sums)

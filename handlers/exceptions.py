@@ -11,6 +11,10 @@ class PackageFileError(HandlerError):
     """A file of the package is missing, torn or of another schema."""
 
 
+class SignatureError(PackageFileError):
+    """A signature is wrong, missing where one is required, or by a key that is not trusted."""
+
+
 class EngineUnavailableError(HandlerError):
     """An engine cannot run here; the message says why it is passed over."""
 

@@ -20,10 +20,14 @@ class PackageNotFoundError(ModelStoreError, LookupError):
 
 
 class PackageBrokenError(ModelStoreError):
-    """A file is missing, changed, torn or of a newer schema."""
+    """A file is missing, changed, torn or of a newer schema, or its signature is wrong."""
 
 
 class PackageExistsError(ModelStoreError):
     """A version is never overwritten."""
 
     exit_code = 4
+
+
+class NoRoomError(ModelStoreError):
+    """The disk is full; nothing was left behind."""

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from handlers.checksums import file_sha256
+from handlers.signatures import SIGNATURE_FILE
 from model_store.exceptions import ModelStoreError, PackageBrokenError
 
 SCHEMA = 1
@@ -96,8 +97,9 @@ def check_names(name: str, version: str) -> None:
 
 
 def describe_files(folder: Path) -> dict[str, File]:
-    """Every file in ``folder`` but the manifest."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    """Every file in ``folder`` but the manifest and its signature."""
+    beside = (folder / MANIFEST_FILE, folder / SIGNATURE_FILE)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside)
     return {str(path.relative_to(folder)): File(file_sha256(path), path.stat().st_size) for path in paths}
 
 
@@ -116,9 +118,26 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_FILE
     try:
         raw = path.read_bytes()
+    except OSError as error:
+        raise PackageBrokenError(f"{path} cannot be read: {error}") from None
+    return decode_manifest(raw, str(path))
+
+
+def decode_manifest(raw: bytes, path: str) -> Manifest:
+    """The manifest that ``raw`` holds; ``path`` is for messages.
+
+    Raises:
+        PackageBrokenError: if it is torn, of a newer schema, or names a file outside its package.
+    """
+    try:
         schema = msgspec.json.decode(raw, type=dict[str, object]).get("schema")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise PackageBrokenError(f"{path} has schema {schema}; this Marquee knows {SCHEMA}: upgrade it")
-        return msgspec.json.decode(raw, type=Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
         raise PackageBrokenError(f"{path} cannot be read: {error}") from None
+    for name in manifest.files:
+        # files are fetched by these names: none may lead out of the folder
+        if not name or name.startswith("/") or "\\" in name or ".." in name.split("/"):
+            raise PackageBrokenError(f"{path} names {name!r}, which is no file of a package")
+    return manifest

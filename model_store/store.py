@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from handlers.checksums import verify_files
-from handlers.exceptions import PackageFileError
+from handlers.exceptions import PackageFileError, SignatureError
+from handlers.signatures import Trust, check_signature, trust_from_environment
+from handlers.trust import read_signature
 from model_store.exceptions import ModelStoreError, PackageBrokenError, PackageNotFoundError
 from model_store.manifest import MANIFEST_FILE, Manifest, check_names, read_manifest
+from model_store.publish import remove as remove_folder
 
 SHIPPED = Path(__file__).parent / "packages"
 """Source packages that come with Marquee."""
@@ -134,15 +137,24 @@ def find_source(reference: str, extra: Sequence[Path] = ()) -> Package:
     return package
 
 
-def find(reference: str, built_url: str | Path) -> Package:
-    """The built package ``name@version`` or the newest ``name`` under ``built_url``; its files verified.
+def locate(reference: str, built_url: str | Path) -> Package:
+    """The built package ``name@version`` or the newest ``name`` under ``built_url``, nothing verified.
 
     Raises:
         PackageNotFoundError: if it is not built.
-        PackageBrokenError: if a file of it is missing or changed.
     """
-    package = _pick(list_built(built_url), reference, str(built_url))
-    verify(package)
+    return _pick(list_built(built_url), reference, str(built_url))
+
+
+def find(reference: str, built_url: str | Path, trust: Trust | None = None) -> Package:
+    """As :func:`locate`, signature and files verified.
+
+    Raises:
+        PackageNotFoundError: if it is not built.
+        PackageBrokenError: as :func:`verify`.
+    """
+    package = locate(reference, built_url)
+    verify(package, trust)
     return package
 
 
@@ -156,7 +168,13 @@ def read_built(root: Path, name: str, version: str) -> Package | None:
     return Package(path, read_manifest(path)) if path.is_dir() else None
 
 
-def verify(package: Package) -> None:
+def remove(package: Package) -> None:
+    """Removes a built package: out of sight in one step, so that nobody finds half of it. Whether somebody
+    needs it is the caller's to know."""
+    remove_folder(package.path)
+
+
+def verify_checksums(package: Package) -> None:
     """Checks every file of a package against its manifest.
 
     Raises:
@@ -166,3 +184,26 @@ def verify(package: Package) -> None:
         verify_files(package.path, {name: file.sha256 for name, file in package.manifest.files.items()})
     except PackageFileError as error:
         raise PackageBrokenError(str(error)) from None
+
+
+def verify(package: Package, trust: Trust | None = None) -> str | None:
+    """Checks the signature, then every file; the id of the key that signed, ``None`` if nobody did.
+
+    Args:
+        trust: as the environment says by default. That a signature is required holds for built packages,
+            which are loaded; a source package may be built before it is signed.
+
+    Raises:
+        PackageBrokenError: a wrong signature or one that is not trusted, none where one is required, or a
+            file that is missing or changed.
+    """
+    try:
+        trust = trust_from_environment() if trust is None else trust
+        if package.manifest.kind == "source":
+            trust = replace(trust, required=False)
+        manifest = (package.path / MANIFEST_FILE).read_bytes()
+        signer = check_signature(manifest, read_signature(package.path), trust)
+    except SignatureError as error:
+        raise PackageBrokenError(f"{package.manifest.reference} {error}") from None
+    verify_checksums(package)
+    return signer

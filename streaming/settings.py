@@ -64,6 +64,7 @@ class GatewaySettings(Section):
     acknowledged_memory_s: float = Field(10.0, gt=0)
     half_life_days: float = Field(90.0, gt=0, description="of a like in what is popular")
     reranker: bool = Field(True, description="whether packages' re-rankers order what is recommended")
+    search_timeout_s: float = Field(5.0, gt=0, description="how long a search waits for the encoder")
     ratings_refused_from: float = Field(0.8, gt=0, le=1, description="of retention, as lag of the ledger")
 
 
@@ -113,6 +114,15 @@ class ErasureSettings(Section):
     deadline_days: float = 14.0
     key: SecretStr = Field(SecretStr(""), description="HMAC key, kept with backups; required to erase")
     key_id: str = "1"
+
+
+class TrustSettings(Section):
+    """Whose model packages are loaded."""
+
+    keys: str = Field("", description="public keys: PEM files or folders of them, separated as PATH is")
+    require: bool | None = Field(
+        None, description="refuse packages that nobody signed; unset: as soon as a key is trusted"
+    )
 
 
 class InternalSettings(Section):
@@ -166,8 +176,12 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     erasure: ErasureSettings = ErasureSettings()
     internal: InternalSettings = InternalSettings()
+    trust: TrustSettings = TrustSettings()
     blobs_url: str = Field("", description="fsspec URL of the poster store; empty is $MARQUEE_HOME/blobs")
     models_url: str = Field("", description="fsspec URL of built packages; empty is $MARQUEE_HOME/models")
+    packages_url: str = Field(
+        "", description="fsspec URL that published packages are pulled from when they are not built here"
+    )
     log_level: str = "INFO"
 
     @field_validator("home", mode="before")

@@ -1,4 +1,4 @@
-"""``marquee model``: packages built, listed, shown and verified."""
+"""``marquee model``: packages built, listed, shown and verified; its other commands join at the end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 import click
 import msgspec
 
+from deploy.cli.model_sharing import publish, pull_
+from deploy.cli.model_signing import keygen, sign_
+from deploy.cli.model_tidy import diff, rm
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
-from deploy.packages import package_errors, package_sources
-from model_store import Package, build, find, find_source, list_built, list_sources, verify
+from deploy.packages import package_errors, package_sources, trust
+from model_store import Package, build, find_source, list_built, list_sources, locate, signer_of, verify
 from streaming.settings import load_settings
 
 SOURCES = click.option(
@@ -29,7 +32,9 @@ def command() -> None:
     Examples:
       marquee model list
       marquee model build item-encoder
-      marquee model verify item-encoder@1
+      marquee model verify item-encoder@1 --all-engines
+      marquee model keygen release.pem && marquee model sign item-encoder@1 --key release.pem
+      marquee model publish item-encoder@1 --to s3://models/marquee
     """
 
 
@@ -90,14 +95,17 @@ def list_(packages: Path | None, as_json: bool) -> None:
 def show(reference: str, packages: Path | None, as_json: bool) -> None:
     """The manifest of REFERENCE, as built if it is built, else of its source."""
     package = _anywhere(reference, packages)
+    with package_errors():
+        signer = signer_of(package)
     if as_json:
-        print_json(_described(package))
+        print_json({"signer": signer, **_described(package)})
         return
     manifest = package.manifest
     rows: list[list[object]] = [
         ["kind", manifest.kind],
         ["folder", str(package.path)],
         ["digest", manifest.digest],
+        ["signed by", signer or "nobody"],
         ["dim", manifest.dim],
         ["ids", f"{manifest.id_namespace}:..." if manifest.id_namespace else "as they are"],
         [
@@ -127,18 +135,24 @@ def verify_(reference: str, packages: Path | None, as_json: bool) -> None:
     package = _anywhere(reference, packages)
     engines: list[dict[str, Any]] = []
     with package_errors():
-        verify(package)
+        signer = verify(package, trust(load_settings()))
         if package.manifest.kind == "built":
             from model_store.engines import try_engines
 
             engines = [msgspec.to_builtins(row) for row in try_engines(package)]
-    result = {"package": package.manifest.reference, "kind": package.manifest.kind, "files": "ok"}
+    result = {
+        "package": package.manifest.reference,
+        "kind": package.manifest.kind,
+        "files": "ok",
+        "signer": signer,
+    }
     if as_json:
         print_json({**result, "engines": engines})
     else:
         files = len(package.manifest.files)
         out().print(
-            f"{package.manifest.reference} ({package.manifest.kind}): {files} files are as they were made"
+            f"{package.manifest.reference} ({package.manifest.kind}): {files} files are as they were made, "
+            + (f"signed by {signer}" if signer else "not signed")
         )
         if engines:
             rows = [list(row.values()) for row in engines]
@@ -151,7 +165,7 @@ def _anywhere(reference: str, packages: Path | None) -> Package:
     settings = load_settings()
     with package_errors():
         try:
-            return find(reference, settings.models)
+            return locate(reference, settings.models)
         except LookupError:
             return find_source(reference, package_sources(settings, packages))
 
@@ -167,3 +181,7 @@ def _day(ms: int) -> str:
 def _described(package: Package) -> dict[str, Any]:
     manifest: dict[str, Any] = msgspec.to_builtins(package.manifest)
     return {"path": str(package.path), "digest": package.manifest.digest, **manifest}
+
+
+for _part in (keygen, sign_, publish, pull_, diff, rm):
+    command.add_command(_part)

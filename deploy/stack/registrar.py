@@ -1,7 +1,7 @@
 """Gives TorchServe the model version of every live space: after its start, and when a space appears.
 
-Packages are built and looked up in a child (``python -m deploy.stack.registrar PACKAGE VERSION``), so that
-the supervisor stays a small process without torch.
+Packages are built, pulled and looked up in a child (``python -m deploy.stack.registrar PACKAGE VERSION``),
+so that the supervisor stays a small process without torch.
 """
 
 from __future__ import annotations
@@ -104,15 +104,16 @@ def _last_line(text: str) -> str:
 
 
 def main() -> None:
-    """Print where the package's archive lies; build it only where it is not: what is served never changes."""
-    from model_store import PackageNotFoundError, build, find
+    """Print where the package's archive lies; pull or build it only where it is not, refuse what is not
+    trusted: what is served never changes, and nothing is handed over before its signature was checked.
+    """
+    from deploy.packages import obtain, package_errors
 
-    reference, models = "@".join(sys.argv[1:]), load_settings().models
     try:
-        package = find(reference, models)
-    except PackageNotFoundError:
-        package = build(reference, models)
-    print(package.archive)
+        with package_errors():
+            print(obtain("@".join(sys.argv[1:]), load_settings()).archive)
+    except MarqueeError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from deploy.stack.exceptions import UnhealthyError
 from deploy.stack.kafka.jars import java
 from deploy.stack.ports import LOOPBACK
 from deploy.stack.process import ManagedProcess
+from handlers.trust import MODELS_VARIABLE
 
 HEALTH_TIMEOUT_S = 3.0
 LONGEST_TMP = 80
@@ -169,6 +170,8 @@ class TorchServe(ManagedProcess):
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
+            # workers check what they load against the signed manifests there
+            MODELS_VARIABLE: str(self.models),
             "LOG_LOCATION": str(self.directory / "logs"),
             "METRICS_LOCATION": str(self.directory / "logs"),
         }

@@ -41,22 +41,27 @@ def cache() -> Path:
 
 
 def kafka_jars() -> Path:
-    """The folder of the jars; fetches them when this pom was not resolved before.
+    """The folder of the broker's jars; see :func:`jars_of`."""
+    return jars_of(POM, "kafka", "Apache Kafka")
+
+
+def jars_of(pom: Path, name: str, title: str) -> Path:
+    """The folder of the jars that ``pom`` names; fetches them when it was not resolved before.
 
     Raises:
         MissingToolError: Maven is needed and not there.
         StartError: Maven could not fetch them.
     """
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    folder = cache() / f"kafka-{digest}"
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    folder = cache() / f"{name}-{digest}"
     if folder.is_dir():
         return folder
     maven = shutil.which("mvn")
     if maven is None:
-        raise MissingToolError(f"Maven is needed once, to fetch Apache Kafka. Type: {INSTALL}")
+        raise MissingToolError(f"Maven is needed once, to fetch {title}. Type: {INSTALL}")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="kafka-fetch-") as temporary:
-        shutil.copy(POM, temporary)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{name}-fetch-") as temporary:
+        shutil.copy(pom, Path(temporary, "pom.xml"))
         run = subprocess.run(
             [
                 maven,
@@ -73,7 +78,7 @@ def kafka_jars() -> Path:
             check=False,
         )
         if run.returncode:
-            raise StartError(f"Maven could not fetch Apache Kafka:\n{(run.stdout + run.stderr)[-2000:]}")
+            raise StartError(f"Maven could not fetch {title}:\n{(run.stdout + run.stderr)[-2000:]}")
         try:
             # whole or not at all: another process may fetch at the same time
             Path(temporary, "jars").rename(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from model_store import (
@@ -17,30 +16,14 @@ from model_store import (
     find_source,
     list_built,
     list_sources,
+    locate,
+    remove,
 )
-from model_store.manifest import (
-    MANIFEST_FILE,
-    SCHEMA,
-    Manifest,
-    TrainingData,
-    describe_files,
-    read_manifest,
-    write_manifest,
-)
-from model_store.publish import aside, publish
+from model_store.manifest import MANIFEST_FILE, read_manifest
+from model_store.publish import aside
+from model_store.schema import SCHEMA_FILE, manifest_schema
 from model_store.store import local_folder, version_order
-
-DATA = TrainingData(name="tiny", fingerprint="ab", ratings=1, users=1, items=1, cut_off_ms=0)
-
-
-def put(root: Path, version: str, content: bytes = b"weights", name: str = "tiny") -> Path:
-    with aside(root, name, version) as folder:
-        (folder / "weights").write_bytes(content)
-        manifest = Manifest(
-            schema=SCHEMA, kind="built", name=name, version=version, dim=2, id_namespace="", data=DATA
-        )
-        write_manifest(msgspec.structs.replace(manifest, files=describe_files(folder)), folder)
-        return publish(folder, root, name, version)
+from tests.unit.model_store.packages import put
 
 
 def test_a_reference_names_a_version_or_the_newest(tmp_path: Path) -> None:
@@ -161,3 +144,24 @@ def test_the_shipped_package_is_whole_and_small() -> None:
 def test_buckets_are_no_folders_yet() -> None:
     with pytest.raises(ModelStoreError, match="local folder"):
         local_folder("s3://bucket/models")
+
+
+def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "1")
+    whole = (path / MANIFEST_FILE).read_text()
+    for name in ("../weights", "/etc/passwd", "a/../../b"):
+        (path / MANIFEST_FILE).write_text(whole.replace('"weights"', f'"{name}"'))
+        with pytest.raises(PackageBrokenError, match="no file of a package"):
+            read_manifest(path)
+
+
+def test_the_committed_schema_is_that_of_the_manifest() -> None:
+    assert SCHEMA_FILE.read_bytes() == manifest_schema(), "python -m model_store.schema writes it anew"
+
+
+def test_a_removed_package_is_gone_and_others_stay(tmp_path: Path) -> None:
+    put(tmp_path, "1")
+    put(tmp_path, "2")
+    remove(locate("tiny@1", tmp_path))
+    assert [p.manifest.version for p in list_built(tmp_path)] == ["2"]
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["2"]
