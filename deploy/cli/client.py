@@ -98,6 +98,14 @@ class GatewayClient:
         """Films like this one."""
         return self._call("GET", f"/v1/items/{_id(item_id)}/similar", params=_given(options))
 
+    def search(self, text: str, poster: bytes | None = None, **options: object) -> Any:
+        """Films like a text, a poster, or both."""
+        fields = _given({"text": text, **options})
+        if poster is None:
+            return self._call("POST", "/v1/search", json=fields)
+        form = {name: str(value) for name, value in fields.items()}
+        return self._call("POST", "/v1/search", data=form, files={"poster": ("poster", poster)})
+
     def _call(self, method: str, path: str, **request: Any) -> Any:
         try:
             response = self._http.request(method, path, **request)

@@ -55,6 +55,18 @@ class Similar(msgspec.Struct, frozen=True):
     items: tuple[Recommended, ...]
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What fits a search best, in the champion's space.
+
+    ``titled`` is how many of the first films hold every word of the text in their titles; the others follow
+    by ``score``, the likeness to what was asked for, which compares films of one answer.
+    """
+
+    space: str
+    titled: int
+    items: tuple[Recommended, ...]
+
+
 class Served(msgspec.Struct, frozen=True):
     """A record of ``served.v1``: what was answered to whom (hashed)."""
 

@@ -16,7 +16,16 @@ from streaming.gateway.door import Door
 from streaming.gateway.front import Front
 from streaming.gateway.intake import Intake, PartlyAcknowledgedError
 from streaming.gateway.problems import RETRY_S, problem, problem_of, response
-from streaming.gateway.routes import events, health, items, posters, ratings, recommendations, users
+from streaming.gateway.routes import (
+    events,
+    health,
+    items,
+    posters,
+    ratings,
+    recommendations,
+    search,
+    users,
+)
 from streaming.gateway.routes.common import Desk
 from streaming.gateway.state import GatewayState
 from streaming.gateway.users import Users
@@ -40,7 +49,7 @@ def create_app(state: GatewayState) -> ASGIApp:
         redirect_slashes=False,
         exception_handlers={MarqueeError: _refuse, HTTPException: _refuse, Exception: _fail},
     )
-    for noun in (recommendations, users, ratings, items, posters, events, health):
+    for noun in (recommendations, search, users, ratings, items, posters, events, health):
         app.include_router(noun.router)
     front = Front(state)
     app.state.desk = Desk(state, front, Intake(state), Users(state, front))

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streaming.documents import VectorDocument
+from streaming.gateway.ranking import likeness
+from streaming.gateway.titles import TitleIndex
 from streaming.gateway.traits import Codes, Traits
 from streaming.milvus.seen import item_hash
+from streaming.observability.logging import get_logger
 
+_log = get_logger("gateway.catalogue")
 Rows = npt.NDArray[np.intp]
 Vectors = npt.NDArray[np.float32]
 
@@ -90,6 +95,7 @@ class Catalogue:
     def _reset(self) -> None:
         self._films: list[Film | None] = []
         self._traits = Traits()
+        self._titles = TitleIndex()
         self._row_of: dict[str, int] = {}
         self._row_of_hash: dict[int, int] = {}
         self._free: list[int] = []
@@ -139,11 +145,12 @@ class Catalogue:
             self._row_of[item_id] = row
             self._row_of_hash[item_hash(item_id)] = row
         else:
-            self._leave_genres(row)
+            self._leave(row)
         film = Film(
             item_id, document.title, document.year, document.genres, document.poster, document.package
         )
         self._films[row] = film
+        self._titles.put(row, film.title, film.year)
         vector = document.as_array()
         self._traits.put(row, film.year, float(np.linalg.norm(vector)), film.genres)
         for genre in film.genres:
@@ -156,12 +163,15 @@ class Catalogue:
         if row is None:
             return
         del self._row_of_hash[item_hash(item_id)]
-        self._leave_genres(row)
+        self._leave(row)
         self._films[row] = None
         self._free.append(row)
 
-    def _leave_genres(self, row: int) -> None:
+    def _leave(self, row: int) -> None:
+        """Take the film of a row out of everything that finds films by what they are."""
         film = self._films[row]
+        if film is not None:
+            self._titles.remove(row, film.title, film.year)
         for genre in film.genres if film else ():
             rows = self._genres[genre]
             rows.discard(row)
@@ -183,7 +193,11 @@ class Catalogue:
             self._held += more * self.dim * 4
             self._matrix = np.concatenate([self._matrix, np.zeros((more, self.dim), dtype=np.float32)])
         else:
-            self._drop_vectors()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        _log.warning("this space's vectors are not held: Milvus alone answers", films=len(self._row_of))
+        self._drop_vectors()
 
     def _drop_vectors(self) -> None:
         self._budget.take(-self._held)
@@ -306,24 +320,47 @@ class Catalogue:
         with self._lock:
             if self._matrix is None:
                 raise RuntimeError("this catalogue holds no vectors")
-            if wanted:
-                rows = self._matching(wanted)
-            else:
-                rows = np.fromiter(self._row_of.values(), dtype=np.intp, count=len(self._row_of))
+            rows = self._rows(wanted)
             if hidden:
                 gone = [self._row_of[i] for i in hidden if i in self._row_of]
                 rows = rows[~np.isin(rows, np.array(gone, dtype=np.intp))] if gone else rows
-            if not len(rows):
-                return []
-            if len(rows) * 2 < len(self._films):
-                scores = self._matrix[rows] @ vector
-            else:
-                scores = (self._matrix @ vector)[rows]
-            k = min(k, len(rows))
-            best = np.argpartition(-scores, k - 1)[:k]
-            best = best[np.argsort(-scores[best], kind="stable")]
-            found = ((self._films[rows[i]], float(scores[i])) for i in best)
-            return [(film.item_id, score) for film, score in found if film is not None]
+            return self._best(rows, self._products(self._matrix, rows, vector), k)
+
+    def alike(self, vector: Vectors, k: int, wanted: ItemFilter) -> list[tuple[str, float]] | None:
+        """Exact: the ``k`` films that pass and are most like ``vector``; None where vectors are not held."""
+        with self._lock:
+            if self._matrix is None:
+                return None
+            rows = self._rows(wanted)
+            products = self._products(self._matrix, rows, vector)
+            lengths = self._traits.lengths[rows]
+            return self._best(rows, likeness(products, lengths, float(np.linalg.norm(vector))), k)
+
+    def titled(self, text: str, wanted: ItemFilter) -> dict[str, int]:
+        """Films that pass whose titles hold every word of ``text`` -> how many other words they have."""
+        with self._lock:
+            found = [(self._films[row], more) for row, more in self._titles.find(text).items()]
+            return {film.item_id: more for film, more in found if film is not None and passes(film, wanted)}
+
+    def _rows(self, wanted: ItemFilter) -> Rows:
+        if wanted:
+            return self._matching(wanted)
+        return np.fromiter(self._row_of.values(), dtype=np.intp, count=len(self._row_of))
+
+    def _products(self, matrix: Vectors, rows: Rows, vector: Vectors) -> Vectors:
+        if len(rows) * 2 < len(self._films):
+            return matrix[rows] @ vector
+        products: Vectors = (matrix @ vector)[rows]
+        return products
+
+    def _best(self, rows: Rows, scores: npt.NDArray[Any], k: int) -> list[tuple[str, float]]:
+        k = min(k, len(rows))
+        if not k:
+            return []
+        best = np.argpartition(-scores, k - 1)[:k]
+        best = best[np.argsort(-scores[best], kind="stable")]
+        found = ((self._films[rows[i]], float(scores[i])) for i in best)
+        return [(film.item_id, score) for film, score in found if film is not None]
 
     def _matching(self, wanted: ItemFilter) -> Rows:
         cached = self._matches.get(wanted)

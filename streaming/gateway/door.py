@@ -28,6 +28,9 @@ MIB: Final = 2**20
 DRAIN: Final = 64 * MIB
 DRAIN_S: Final = 5.0
 """How much of a refused body is read and thrown away, and for how long, before the answer."""
+SEARCH: Final = "/v1/search"
+FORM: Final = 64 * 2**10
+"""What a form may hold beside its poster."""
 OPEN: Final = frozenset(("/healthz", "/readyz", "/openapi.json"))
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -40,6 +43,8 @@ def body_limit(path: str) -> int:
     """Bytes that a body for ``path`` may hold."""
     if path.endswith("/poster"):
         return MAX_POSTER_BYTES
+    if path == SEARCH:
+        return MAX_POSTER_BYTES + FORM
     return 16 * MIB if path == "/v1/items:bulk" else MIB
 
 

@@ -7,13 +7,14 @@ import time
 from streaming.control.documents import SpaceDocument
 from streaming.control.state import ControlState
 from streaming.gateway import figures
-from streaming.gateway.answers import Recommendations, Similar
+from streaming.gateway.answers import Found, Recommendations, Similar
 from streaming.gateway.exceptions import BadRequestError, NotReadyError
 from streaming.gateway.figures import Role
 from streaming.gateway.lookup import Lookup
 from streaming.gateway.mirror import Mirror
-from streaming.gateway.query import Query
+from streaming.gateway.query import Query, SearchQuery
 from streaming.gateway.routing import space_for
+from streaming.gateway.search import Search
 from streaming.gateway.state import GatewayState
 
 
@@ -26,6 +27,7 @@ class Front:
     def __init__(self, state: GatewayState) -> None:
         self._adoption = state.adoption
         self._lookup = Lookup(state)
+        self._search = Search(state.settings, self._lookup)
         self.mirror = Mirror(state.adoption, self._lookup.recommend)
 
     def recommend(self, user_id: str, query: Query) -> Recommendations:
@@ -61,6 +63,15 @@ class Front:
         """
         with self._adoption.using() as control:
             return self._lookup.similar(self.champion(control), item_id, k)
+
+    def search(self, query: SearchQuery, poster: bytes | None = None) -> Found:
+        """The ``query.k`` films of the champion's space that are most like a text, a poster, or both.
+
+        Raises:
+            BadRequestError: if the encoder can make nothing of it, or no film has the genre.
+        """
+        with self._adoption.using() as control:
+            return self._search.find(self.champion(control), query, poster)
 
     def champion(self, control: ControlState | None = None) -> SpaceDocument:
         """The champion's space. Raises NotReadyError where nothing is routed yet."""

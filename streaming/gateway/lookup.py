@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from streaming.control.documents import SpaceDocument
 from streaming.gateway import figures
-from streaming.gateway.answers import Reason, Recommendations, Recommended, Similar, Source
+from streaming.gateway.answers import Found, Reason, Recommendations, Recommended, Similar, Source
 from streaming.gateway.catalogue import EVERYTHING, Catalogue, Film, ItemFilter, Vectors
 from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
-from streaming.gateway.query import Query
-from streaming.gateway.ranking import explain, mmr
+from streaming.gateway.query import Query, SearchQuery
+from streaming.gateway.ranking import explain, likeness, mmr
 from streaming.gateway.rerank import Scored, SpaceReranker
 from streaming.gateway.rerank_features import CANDIDATES
 from streaming.gateway.state import GatewayState
@@ -99,6 +99,52 @@ class Lookup:
             raise UnknownItemError(f"no film {item_id!r} has a vector in {space.space}")
         scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
         return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))
+
+    def check(self, space: SpaceDocument, wanted: ItemFilter) -> None:
+        """Whether ``space`` can be asked for such films.
+
+        Raises:
+            BadRequestError: if no film of it has the genre.
+        """
+        self._check_genre(self._catalogue(space), wanted)
+
+    def find(self, space: SpaceDocument, vector: Vectors, query: SearchQuery) -> Found:
+        """The ``query.k`` films that fit a search best: by title, then by likeness to ``vector``.
+
+        Films whose titles hold every word of the text come first, those with the fewest other words before
+        others; the rest follows by :func:`streaming.gateway.ranking.likeness`.
+        """
+        catalogue = self._catalogue(space)
+        more = catalogue.titled(query.text, query.wanted)
+        scores = self._likenesses(space, catalogue, vector, list(more)) if more else {}
+        titled = sorted(scores, key=lambda item_id: (more[item_id], -scores[item_id]))[: query.k]
+        alike = catalogue.alike(vector, query.k + len(titled), query.wanted)
+        if alike is None:
+            alike = self._alike_in_milvus(space, catalogue, vector, query)
+        first = set(titled)
+        scored = [(item_id, scores[item_id]) for item_id in titled]
+        scored += [entry for entry in alike if entry[0] not in first]
+        return Found(space.space, len(titled), tuple(_recommended(catalogue, scored[: query.k])))
+
+    def _alike_in_milvus(
+        self, space: SpaceDocument, catalogue: Catalogue, vector: Vectors, query: SearchQuery
+    ) -> Scored:
+        """Where the gateway holds no vectors: the best of a wider search by inner product."""
+        wide = min(max(POOL * query.k, CANDIDATES), MAX_RESULT)
+        found = self._search(space, catalogue, vector, wide, query.wanted, ())
+        scores = self._likenesses(space, catalogue, vector, [item_id for item_id, _ in found])
+        return sorted(scores.items(), key=lambda entry: -entry[1])
+
+    def _likenesses(
+        self, space: SpaceDocument, catalogue: Catalogue, vector: Vectors, item_ids: Sequence[str]
+    ) -> dict[str, float]:
+        vectors = self._vectors(space, catalogue, item_ids)
+        if not vectors:
+            return {}
+        matrix = np.stack(list(vectors.values()))
+        lengths = np.linalg.norm(matrix, axis=1)
+        scores = likeness(matrix @ vector, lengths, float(np.linalg.norm(vector)))
+        return dict(zip(vectors, scores.tolist(), strict=True))
 
     def _catalogue(self, space: SpaceDocument) -> Catalogue:
         view = self._state.view(space.space)

@@ -10,17 +10,30 @@ from typing import Any
 import msgspec
 
 from streaming.events.feedback import Feedback
-from streaming.gateway.answers import Recommendations, Similar
+from streaming.gateway.answers import Found, Recommendations, Similar
 from streaming.gateway.intake import Taken
 from streaming.gateway.parse import MAX_EXCLUDED, MAX_K, MAX_ROWS, ItemBody, RatingBody
+from streaming.gateway.parse_search import MAX_TEXT
 from streaming.gateway.problems import MEDIA_TYPE, Problem
+from streaming.gateway.query import SearchQuery
 from streaming.gateway.users import User
 
 DESCRIPTION = (
     "Ratings and films in, recommendations out. Every error is a problem document (RFC 9457). Send the API "
     "key as `X-API-Key` or `Authorization: Bearer`. A slash within an id is written `%2F`."
 )
-_TYPES = (RatingBody, ItemBody, Feedback, Taken, Recommendations, Similar, User, Problem)
+_TYPES = (
+    RatingBody,
+    ItemBody,
+    Feedback,
+    SearchQuery,
+    Taken,
+    Recommendations,
+    Similar,
+    Found,
+    User,
+    Problem,
+)
 _REF = "#/components/schemas/{name}"
 
 RATING = {"user_id": "1", "item_id": "ml:296", "value": 4.5, "event_time": "2026-01-01T00:00:00Z"}
@@ -52,6 +65,8 @@ RECOMMENDATIONS: dict[str, Any] = {
 }
 FEEDBACK = {"recommendation_id": RECOMMENDATIONS["recommendation_id"], "item_id": "ml:593", "kind": "click"}
 SIMILAR = {"item_id": "ml:296", "space": "item-encoder-1-mean-a1b2c3", "items": [_RECOMMENDED]}
+SEARCH = {"text": "a hacker learns that the world is a simulation", "k": 5, "genre": "Sci-Fi"}
+FOUND = {"space": "item-encoder-1-mean-a1b2c3", "titled": 0, "items": [_RECOMMENDED]}
 TAKEN = {
     "accepted": 1,
     "rejected": 1,
@@ -187,6 +202,27 @@ GET_RECOMMENDATIONS = _route(
         ),
         _query("explain", {"type": "boolean", "default": False}, "Whether each film names its reasons"),
     ],
+)
+_FORM = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "maxLength": MAX_TEXT},
+            "poster": {"type": "string", "format": "binary"},
+            "k": {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10},
+            "genre": {"type": "string"},
+            "year_from": _YEAR,
+            "year_to": _YEAR,
+        },
+    }
+}
+_SEARCH = {"schema": {"$ref": _REF.format(name="SearchQuery")}, "example": SEARCH}
+POST_SEARCH = _route(
+    200,
+    "Most alike first",
+    "Found",
+    FOUND,
+    body={"application/json": _SEARCH, "multipart/form-data": _FORM},
 )
 GET_USER = _route(
     200,

@@ -1,8 +1,10 @@
-"""What a caller of recommendations asks for. Pure."""
+"""What a caller of recommendations, or a searcher, asks for. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import msgspec
 
 from streaming.gateway.catalogue import EVERYTHING, ItemFilter
 
@@ -16,3 +18,18 @@ class Query:
     exclude: frozenset[str] = frozenset()
     diversity: float = 0.0
     explain: bool = False
+
+
+class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is looked for, as JSON or as the fields of a form (which may hold a file ``poster`` besides)."""
+
+    text: str = ""
+    k: int = 10
+    genre: str | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+
+    @property
+    def wanted(self) -> ItemFilter:
+        """Which films may be shown."""
+        return ItemFilter(self.genre, self.year_from, self.year_to)

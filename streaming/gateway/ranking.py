@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,16 @@ def mmr(scores: Floats, vectors: Vectors, k: int, diversity: float) -> list[int]
         open_[best] = False
         alike = np.maximum(alike, unit @ unit[best])
     return chosen
+
+
+def likeness(products: npt.NDArray[Any], lengths: npt.NDArray[Any], length: float) -> npt.NDArray[Any]:
+    """How well films of ``lengths`` (n,) fit a searcher's vector of ``length``: their cosine x sqrt(length).
+
+    Length says how broadly a film appeals. Under the inner product (``products`` (n,)) broad films hide the
+    one that was meant; under the cosine films that hardly anybody knows do. docs/lookup.md has the figures.
+    """
+    found: npt.NDArray[Any] = products / np.maximum(np.sqrt(lengths) * length, 1e-12)
+    return found
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from streaming.events import InvalidEventError, check_item
 from streaming.gateway import openapi
-from streaming.gateway.answers import Recommendations, Similar
+from streaming.gateway.answers import Found, Recommendations, Similar
 from streaming.gateway.exceptions import (
     BadRequestError,
     LedgerBehindError,
@@ -22,8 +22,9 @@ from streaming.gateway.exceptions import (
 )
 from streaming.gateway.intake import Taken
 from streaming.gateway.parse import item_of, rating_of
+from streaming.gateway.parse_search import search_query
 from streaming.gateway.problems import MEDIA_TYPE, Problem, problem_of, response
-from streaming.gateway.routes import health, items, posters, ratings, recommendations, users
+from streaming.gateway.routes import health, items, posters, ratings, recommendations, search, users
 from streaming.gateway.users import User
 from streaming.internal import InternalCallError, OwnerUnavailableError
 from streaming.milvus.exceptions import CollectionMissingError, MilvusUnavailableError
@@ -71,19 +72,21 @@ def test_examples_are_true() -> None:
     for example, kind in (
         (openapi.RECOMMENDATIONS, Recommendations),
         (openapi.SIMILAR, Similar),
+        (openapi.FOUND, Found),
         (openapi.TAKEN, Taken),
         (openapi.USER, User),
         (openapi.PROBLEM, Problem),
     ):
         decoded = msgspec.json.decode(json.dumps(example), type=kind)
         assert json.loads(msgspec.json.encode(decoded)) == example
+    search_query(json.dumps(openapi.SEARCH).encode())
     (item,) = openapi.RECOMMENDATIONS["items"]
     assert sum(r["share"] for r in item["reasons"]) + item["rest"] == item["score"]
 
 
 def test_every_reference_of_the_description_leads_somewhere() -> None:
     app = FastAPI()
-    for noun in (recommendations, users, ratings, items, posters, health):
+    for noun in (recommendations, search, users, ratings, items, posters, health):
         app.include_router(noun.router)
     described = openapi.completed(app.openapi())
     schemas = described["components"]["schemas"]

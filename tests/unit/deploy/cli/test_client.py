@@ -59,6 +59,19 @@ def test_ids_are_quoted_the_key_is_sent_and_options_not_given_are_left_out(serve
     assert headers["x-api-key"] == "secret"
 
 
+def test_a_search_is_json_and_with_a_poster_a_form(server: Server) -> None:
+    settings, seen, answers = server
+    answers += [(200, {"items": []})] * 2
+    with GatewayClient(settings) as gateway:
+        gateway.search("a robot", k=3, genre=None)
+        gateway.search("", b"picture", k=3)
+    (_, path, _, body), (_, _, headers, form) = seen
+    assert (path, json.loads(body)) == ("/v1/search", {"text": "a robot", "k": 3})
+    assert headers["content-type"].startswith("multipart/form-data")
+    assert b'name="poster"; filename=' in form
+    assert b"picture" in form
+
+
 def test_a_take_back_is_a_null_value(server: Server) -> None:
     settings, seen, answers = server
     answers.append((202, {"accepted": 1}))

@@ -1,0 +1,64 @@
+"""``marquee search``: films like a text, a poster, or both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from deploy.cli.client import GatewayClient
+from deploy.cli.films import film_table
+from deploy.cli.output import AS_JSON, out, print_json
+from streaming.settings import load_settings
+
+
+@click.command()
+@click.argument("text", default="")
+@click.option(
+    "--poster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="a JPEG, PNG or WebP of at most 5 MB",
+)
+@click.option("-k", type=click.IntRange(1, 500), default=10, show_default=True, help="how many films")
+@click.option("--genre", help="only films of this genre")
+@click.option("--year-from", type=int, help="only films from this year on")
+@click.option("--year-to", type=int, help="only films up to this year")
+@AS_JSON
+def command(
+    text: str,
+    poster: Path | None,
+    k: int,
+    genre: str | None,
+    year_from: int | None,
+    year_to: int | None,
+    as_json: bool,
+) -> None:
+    """Films like TEXT (a title, a plot, anything), like a poster, or like both.
+
+    The encoder in service reads it, as it reads films. Exit code 3 where the gateway or TorchServe
+    does not answer.
+
+    \b
+    Examples:
+      marquee search "a hacker learns that the world is a simulation"
+      marquee search "the matrix" -k 3 --json
+      marquee search --poster frame.jpg --year-from 1990
+    """
+    if not text.strip() and poster is None:
+        raise click.UsageError("nothing to search for: give a TEXT, --poster FILE, or both")
+    with GatewayClient(load_settings()) as gateway:
+        answer = gateway.search(
+            text,
+            poster.read_bytes() if poster is not None else None,
+            k=k,
+            genre=genre,
+            year_from=year_from,
+            year_to=year_to,
+        )
+    if as_json:
+        print_json(answer)
+        return
+    what = " and ".join(part for part in (repr(text) if text else "", poster.name if poster else "") if part)
+    out().print(film_table(f"like {what} (space {answer['space']})", answer["items"]))
+    if not answer["items"]:
+        out().print("no film matches")
