@@ -27,9 +27,13 @@ NOTES = {"like_threshold": 4.0}
 THRESHOLD = 4.0
 
 
-def with_reranker(settings: Settings, package: str, version: str) -> Settings:
-    """Settings of one more gateway that re-ranks, by a model of the real size and random weights."""
+def put_reranker(settings: Settings, package: str, version: str) -> None:
+    """A package of a model of the real size and random weights."""
     write_package(settings.home / "models", package, version, 1, NOTES, MEMBERS)
+
+
+def switched_on(settings: Settings) -> Settings:
+    """Settings of one more gateway, which re-ranks."""
     (port,) = free_ports(1)
     changes = {"reranker": True, "port": port, "url": f"http://127.0.0.1:{port}"}
     return settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changes)})

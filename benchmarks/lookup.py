@@ -19,7 +19,7 @@ import numpy as np
 from pymilvus import MilvusClient
 from rich.console import Console
 
-from benchmarks._rerank import alone, beside_plain, with_reranker
+from benchmarks._rerank import alone, beside_plain, put_reranker, switched_on
 from benchmarks._services import end, gateway_client, running, services, start, wait_for
 from benchmarks._space import (
     DIM,
@@ -188,7 +188,8 @@ def cases(many: list[str], users: list[str]) -> list[Case]:
 
 def ask_reranked(settings: Settings, sides: Sides, users: list[str]) -> dict[str, Any]:
     """A gateway with its switch on, beside the plain one."""
-    there = with_reranker(settings, sides.space.package, sides.space.version)
+    put_reranker(settings, sides.space.package, sides.space.version)
+    there = switched_on(settings)
     child = start(there, "gateway", instance="reranking")
     try:
         with closing(gateway_client(there)) as http:
