@@ -39,15 +39,16 @@ class PosterModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KernelConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How alike two films are: exp(g (genres - 1) + t (text - 1) + p (people - 1) + q (poster - 1)) x years.
+    """How alike films are: exp(g (genres - 1) + t (text - 1) + p (people - 1)) x years + n names + q poster.
 
-    Cosines of genres, of sentences, of countries, languages and people, and of posters; years count
-    y exp(-|difference| / s) + 1 - y.
+    Cosines of genres, of sentences, of countries, languages and people, of directors and cast alone, and of
+    posters; years count y exp(-|difference| / s) + 1 - y. What is added speaks also where all else differs.
     """
 
-    genres: float = 1.0
-    text: float = 2.0
+    genres: float = 0.6
+    text: float = 1.5
     people: float = 1.0
+    names: float = 0.3
     poster: float = 0.0
     year_share: float = 0.5
     year_scale: float = 8.0
@@ -63,6 +64,8 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True):
     mlp_ratio: int = 2
     anchors: int
     """Films that the base compares with."""
+    people: int = 0
+    """Countries, languages and people of an anchor, at most."""
     kernel: KernelConfig = KernelConfig()
 
 

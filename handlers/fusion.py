@@ -34,7 +34,9 @@ def _cosines(rows: Tensor, anchors: Tensor) -> Tensor:
 class Likeness(nn.Module):
     """[n, dim] = k(film, anchors) @ ``weights`` + ``bias``; kernel: :class:`handlers.config.KernelConfig`.
 
-    Anchors are rated films: ``text`` [m, 384] and ``poster`` [m, w] unit vectors (or zero), ``side`` [m, f].
+    Anchors are rated films: ``text`` [m, 384] and ``poster`` [m, w] unit vectors (or zero),
+    ``side`` [m, s] of genres and year, and those few columns of people that are not zero, ``people_at`` and
+    ``people`` [m, p]: columns are thousands, so that names seldom run into each other.
     """
 
     def __init__(
@@ -43,40 +45,64 @@ class Likeness(nn.Module):
         super().__init__()
         self.kernel: KernelConfig = fusion.kernel
         self.columns = features.columns
-        self.people = (self.columns["year"][1], features.width)
-        for name, width in (("text", text), ("side", features.width), ("poster", poster), ("weights", dim)):
+        self.plain = self.columns["year"][1]
+        self.has_people = features.width > self.plain
+        named = [span for field, span in self.columns.items() if field in ("directors", "cast")]
+        self.names = (named[0][0], named[-1][1]) if named else (0, 0)
+        widths = {"text": text, "side": self.plain, "people": fusion.people, "poster": poster, "weights": dim}
+        for name, width in widths.items():
             self.register_buffer(name, torch.zeros(fusion.anchors, width))
+        self.register_buffer("people_at", torch.zeros(fusion.anchors, fusion.people, dtype=torch.int64))
         self.register_buffer("bias", torch.zeros(dim))
         knots = torch.tensor([*features.year_knots, NO_YEAR], dtype=torch.float32)
         self.register_buffer("knots", knots, persistent=False)
         self.text: Tensor
         self.side: Tensor
+        self.people: Tensor
+        self.people_at: Tensor
         self.poster: Tensor
         self.weights: Tensor
         self.bias: Tensor
         self.knots: Tensor
 
+    def set_anchors(self, text: Tensor, side: Tensor, poster: Tensor) -> None:
+        """The films to compare with, as :meth:`matrix` takes them."""
+        people = side[:, self.plain :]
+        most = int((people != 0).sum(1).max()) if self.has_people else 0
+        self.text, self.side, self.poster = text.clone(), side[:, : self.plain].clone(), poster.clone()
+        self.people, self.people_at = (
+            people.topk(most, dim=1) if most else (people[:, :0], people[:, :0].long())
+        )
+
     def years(self, side: Tensor) -> Tensor:
         """[n]: the year that the columns say, :data:`NO_YEAR` where they say none."""
         first, last = self.columns["year"]
-        return side[:, first:last] @ self.knots
+        return side[:, first:last] @ self.knots.to(side.dtype)
 
-    def matrix(
-        self, text: Tensor, side: Tensor, poster: Tensor, anchors: tuple[Tensor, Tensor, Tensor] | None = None
-    ) -> Tensor:
-        """[n, m]: how alike films are to the anchors (or to others, given the same three arrays of them)."""
-        of_text, of_side, of_poster = anchors or (self.text, self.side, self.poster)
+    def _people_alike(self, side: Tensor, first: int, last: int) -> Tensor:
+        """[n, m]: cosines of the people's columns from ``first`` on."""
+        values = self.people * ((self.people_at >= first - self.plain) & (self.people_at < last - self.plain))
+        columns = unit(side[:, first:last])
+        # columns of the anchors' values, 0 where they lie outside
+        at = (self.people_at - (first - self.plain)).clamp(0, last - first - 1)
+        found = columns.index_select(1, at.reshape(-1)).reshape(-1, *at.shape)
+        return (found * unit(values)).sum(-1)
+
+    def matrix(self, text: Tensor, side: Tensor, poster: Tensor) -> Tensor:
+        """[n, m]: how alike films are to the anchors, from [n, 384], [n, f], [n, w]."""
         k = self.kernel
         genres = slice(*self.columns["genres"])
-        close = k.genres * (_cosines(side[:, genres], of_side[:, genres]) - 1)
-        close = close + k.text * (_cosines(text, of_text) - 1)
-        if self.people[1] > self.people[0]:
-            people = slice(*self.people)
-            close = close + k.people * (_cosines(side[:, people], of_side[:, people]) - 1)
+        close = k.genres * (_cosines(side[:, genres], self.side[:, genres]) - 1)
+        close = close + k.text * (_cosines(text, self.text) - 1)
+        if self.has_people:
+            close = close + k.people * (self._people_alike(side, self.plain, side.shape[1]) - 1)
+        apart = (self.years(side)[:, None] - self.years(self.side)[None, :]).abs()
+        alike = close.exp() * (k.year_share * (-apart / k.year_scale).exp() + 1 - k.year_share)
+        if k.names and self.names[1] > self.names[0]:
+            alike = alike + k.names * self._people_alike(side, *self.names)
         if k.poster:
-            close = close + k.poster * (_cosines(poster, of_poster) - 1)
-        apart = (self.years(side)[:, None] - self.years(of_side)[None, :]).abs()
-        return close.exp() * (k.year_share * (-apart / k.year_scale).exp() + 1 - k.year_share)
+            alike = alike + k.poster * _cosines(poster, self.poster)
+        return alike
 
     def forward(self, text: Tensor, side: Tensor, poster: Tensor) -> Tensor:
         """float32 [n, 384], [n, f], [n, w] -> [n, dim]."""

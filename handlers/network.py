@@ -82,7 +82,7 @@ _IN_FULL = ("base.weights", "base.bias")
 def package_weights(network: Network) -> dict[str, Tensor]:
     """What a package holds of ``network``: everything but the text model, most of it in float16."""
     state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("bert.")}
-    return {k: v if k in _IN_FULL else v.half() for k, v in state.items()}
+    return {k: v if k in _IN_FULL or not v.is_floating_point() else v.half() for k, v in state.items()}
 
 
 def fill(network: Network, weights: dict[str, Tensor]) -> Network:
@@ -93,7 +93,7 @@ def fill(network: Network, weights: dict[str, Tensor]) -> Network:
     """
     try:
         missing, unexpected = network.load_state_dict(
-            {k: v.float() for k, v in weights.items()}, strict=False
+            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, strict=False
         )
     except RuntimeError as error:
         raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {error}") from None
@@ -127,7 +127,7 @@ def _example(network: Network) -> tuple[dict[str, Tensor], dict[str, dict[int, t
         inputs["side"] = torch.zeros(rows, network.side_head.in_features)
     else:
         size = network.vit.config
-        inputs["side"] = torch.zeros(rows, network.base.side.shape[1])
+        inputs["side"] = torch.zeros(rows, max(last for _, last in network.base.columns.values()))
         inputs["pixels"] = torch.zeros(rows, 3, size.image_height, size.image_width)
         inputs["has_poster"] = torch.ones(rows)
     return inputs, {name: shapes.get(name, {0: batch}) for name in inputs}

@@ -40,6 +40,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee"
 
 
+def frozen_folder() -> Path:
+    """Where what frozen encoders say of films is kept."""
+    return cache_folder() / "frozen"
+
+
 def open_shipped(cache: Path | None = None) -> Path:
     """A folder of the ``ml-latest`` layout with the shipped data; opened once, then reused.
 

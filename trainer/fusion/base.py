@@ -2,7 +2,7 @@
 
 Kernel ridge regression on a subset of anchors (subset of regressors; Rasmussen & Williams, Gaussian
 Processes for Machine Learning, 2006, section 8.3.1): weights (K'SK + penalty K_mm)^-1 K'S (targets - mean), S
-growing with the square root of the number of ratings.
+growing with a power of the number of ratings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from trainer.fusion.frozen import Arrays
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 _JITTER = 1e-4
+FILMS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Base:
     def fill(self, likeness: Likeness, compared: Arrays) -> None:
         """Puts it into ``likeness``, whose anchors are taken from ``compared``."""
         rows = torch.from_numpy(self.anchors)
-        likeness.text, likeness.side, likeness.poster = (part[rows].clone() for part in compared)
+        text, side, poster = rounded(compared)
+        likeness.set_anchors(text[rows], side[rows], poster[rows])
         likeness.weights = torch.from_numpy(self.weights.astype(np.float32))
         likeness.bias = torch.from_numpy(self.bias.astype(np.float32))
 
@@ -54,9 +56,13 @@ def anchors_of(counts: Int64, limit: int) -> Int64:
     return np.sort(np.argsort(-counts, kind="stable")[:limit]).astype(np.int64)
 
 
-def _matrix(likeness: Likeness, films: Arrays, anchors: Arrays) -> Float64:
+def kernel_matrix(likeness: Likeness, films: Arrays) -> Float64:
+    """[n, m] of films and the anchors of ``likeness``."""
+    text, side, poster = films
+    parts = [slice(start, start + FILMS_AT_ONCE) for start in range(0, len(text), FILMS_AT_ONCE)]
     with torch.no_grad():
-        return likeness.matrix(*films, anchors=anchors).double().numpy()
+        rows = [likeness.matrix(text[part], side[part], poster[part]).double().numpy() for part in parts]
+    return np.concatenate(rows)
 
 
 def fit_base(
@@ -65,6 +71,7 @@ def fit_base(
     targets: Float64,
     counts: Int64,
     penalty: float,
+    power: float,
     limit: int,
     folds: int,
     seed: int,
@@ -74,12 +81,12 @@ def fit_base(
     first, *others = variants
     films = rounded(variants[first])
     at = torch.from_numpy(anchors)
-    compared = (films[0][at], films[1][at], films[2][at])
-    matrices = {first: _matrix(likeness, films, compared)}
-    matrices |= {name: _matrix(likeness, variants[name], compared) for name in others}
+    likeness.set_anchors(films[0][at], films[1][at], films[2][at])
+    matrices = {first: kernel_matrix(likeness, films)}
+    matrices |= {name: kernel_matrix(likeness, variants[name]) for name in others}
     gram, n = matrices[first], counts.astype(np.float64)
-    weight = np.sqrt(n / n.mean())
-    bias = np.sqrt(n) @ targets / np.sqrt(n).sum()
+    weight = (n / n.mean()) ** power
+    bias = weight @ targets / weight.sum()
     fold = np.random.default_rng([seed, 5]).permutation(len(n)) % folds
     weighted, centred = gram * weight[:, None], targets - bias
     inner = [gram[fold == f].T @ weighted[fold == f] for f in range(folds)]

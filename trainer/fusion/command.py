@@ -17,7 +17,7 @@ from handlers.vit import VisionTransformer, ViTConfig
 from model_store.store import find_source
 from trainer.data.layouts import Layout
 from trainer.data.posters import posters_of
-from trainer.data.shipped import cache_folder
+from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.fusion.options import FusionOptions
 from trainer.fusion.space import fusion_config, fusion_side
@@ -94,5 +94,5 @@ def fusion_for(
     sizes = sizes or FusionOptions(seed=options.seed)
     config = fusion_config(config, model, sizes)
     with tempfile.TemporaryDirectory(prefix="marquee-fusion-") as aside:
-        folders = cache_folder() / "frozen", Path(options.work or aside)
+        folders = frozen_folder(), Path(options.work or aside)
         return fusion_side(config, films, data, tuned, options, sizes, vit, folders, progress)

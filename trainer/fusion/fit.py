@@ -12,7 +12,7 @@ import torch
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import FusionNetwork, FusionTransformer
 from trainer.evaluation.ranking import profiles, rank
-from trainer.fusion.base import Base, fit_base
+from trainer.fusion.base import Base, fit_base, kernel_matrix
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.module import Lesson
 from trainer.fusion.options import ALL, GAINS, VARIANTS, FusionOptions
@@ -43,6 +43,13 @@ class Task:
         """[items, dim]: collaborative vectors of ``data``."""
         w, v = top_eigenpairs(data.matrix(self.like_threshold, self.neutral_weight), self.config.dim)
         return item_vectors(w, v, self.regularisation, self.config.dim)
+
+    def aims(self, targets: Float64) -> Float64:
+        """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
+        lengths = np.linalg.norm(targets, axis=1, keepdims=True)
+        shorter = np.divide(targets, lengths**self.options.length_power, where=lengths > 0, out=targets * 0)
+        out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** self.options.rank_power
+        return out
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,7 @@ def base_says(
     """[n, dim]: the base, fitted on the films ``known``, of ``films`` as ``variant`` leaves them."""
     likeness = empty_likeness(task.config, kernel, films.patches.shape[2])
     base.fill(likeness, known.compared())
-    with torch.inference_mode():
-        said: Float64 = likeness.double()(*(part.double() for part in films.compared(variant))).numpy()
+    said: Float64 = kernel_matrix(likeness, films.compared(variant)) @ base.weights + base.bias
     return said
 
 
@@ -120,11 +126,10 @@ def lesson_of(
     likeness = empty_likeness(task.config, kernel, films.patches.shape[2])
     variants = {name: films.compared(name) for name in VARIANTS}
     limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
-    base = fit_base(likeness, variants, targets[rows], counts[rows], penalty, limit, folds, seed)
+    power, aims = task.options.rating_power, task.aims(targets)
+    base = fit_base(likeness, variants, aims[rows], counts[rows], penalty, power, limit, folds, seed)
     liked = data.liked(task.like_threshold)
-    lesson = Lesson(
-        films, base.held_out, targets[rows], counts[rows], profiles(liked, targets), liked[:, rows]
-    )
+    lesson = Lesson(films, base.held_out, aims[rows], counts[rows], profiles(liked, targets), liked[:, rows])
     return lesson, base, warm
 
 
@@ -137,10 +142,11 @@ def find_kernel(task: Task, data: Interactions, progress: Progress) -> Searched:
     return search_kernel(
         task.config,
         task.films.take(rows).compared(),
-        targets[rows],
+        task.aims(targets)[rows],
         counts[rows],
         np.square(users).mean(axis=0),
         (task.options.kernel, task.options.penalty),
+        task.options.rating_power,
         task.options.seed,
         lambda done, of: progress("comparing films", done, of),
     )

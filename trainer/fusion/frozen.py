@@ -58,8 +58,7 @@ class Frozen:
 
     def text_vectors(self) -> Float32:
         """float32 [n, width]: unit means, as :func:`handlers.bert.pooled` makes them."""
-        sums = np.add.reduceat(self.words.astype(np.float32), self.starts[:-1], axis=0)
-        return unit(torch.from_numpy(sums)).numpy()
+        return mean_words(self.words, self.starts)
 
     def poster_vectors(self) -> Float32:
         """float32 [n, width]: unit means, zero without a poster."""
@@ -109,6 +108,13 @@ class Frozen:
         starts = np.concatenate([[0], np.cumsum([len(span) for span in spans])]).astype(np.int64)
         where = self.poster_rows[rows] if posters else np.full(len(rows), -1, dtype=np.int64)
         return Frozen(np.concatenate(spans), starts, self.patches, where, self.side[rows], self.bare_side)
+
+
+def mean_words(words: Float16, starts: Int64) -> Float32:
+    """float32 [n, width]: unit means of each film's tokens, as :func:`handlers.bert.pooled` makes them."""
+    sums = np.add.reduceat(words.astype(np.float32), starts[:-1], axis=0)
+    out: Float32 = unit(torch.from_numpy(sums)).numpy()
+    return out
 
 
 def words_of(

@@ -11,7 +11,7 @@ VARIANTS = (ALL, NO_TEXT, NO_POSTER, NO_META)
 """What training may leave out of a film."""
 
 GAINS = (0.0, 0.25, 0.5, 0.75, 1.0)
-SCALES = (0.5, 0.7, 0.85, 1.0)
+SCALES = (0.1, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
 HALF_COUNTS = (0.0, 1.0, 4.0, 8.0, 16.0)
 
 
@@ -27,13 +27,19 @@ class FusionOptions:
     """At most; the films with most ratings."""
     kernel: KernelConfig = field(default_factory=KernelConfig)
     """Where the search for the base's begins."""
-    penalty: float = 0.3
+    penalty: float = 0.1
     """Of the base, where the search begins."""
+    rating_power: float = 0.0
+    """Films weigh by this power of their number of ratings in the base."""
+    length_power: float = 0.5
+    """Content aims at c / |c|^this: lengths are long-tailed, and few famous films would decide all."""
+    rank_power: float = 0.1
+    """Content aims at direction d times d^this: what ratings say of later directions is shrunk more."""
     folds: int = 5
     """Of films, for a base that has not seen what the correction learns from."""
-    epochs: int = 12
-    patience: int = 3
-    films_an_epoch: int = 3000
+    epochs: int = 8
+    patience: int = 2
+    films_an_epoch: int = 2000
     """Drawn by the square root of their ratings."""
     batch: int = 128
     learning_rate: float = 1e-3

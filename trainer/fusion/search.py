@@ -19,12 +19,11 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 GRID: dict[str, tuple[float, ...]] = {
-    "poster": (0.0, 0.5, 1.0, 2.0),
-    "text": (1.0, 2.0, 4.0),
-    "people": (0.5, 1.0, 2.0),
-    "genres": (0.5, 1.0, 2.0),
+    "poster": (0.0, 0.2, 0.5, 1.0),
+    "text": (1.0, 1.5, 2.5),
+    "genres": (0.4, 0.6, 1.0),
 }
-PENALTIES = (0.1, 0.3, 1.0, 3.0)
+PENALTIES = (0.1, 0.2, 0.4, 1.0, 3.0)
 FOLDS, FILMS, ANCHORS = 3, 3000, 1000
 
 
@@ -51,6 +50,7 @@ def search_kernel(
     counts: Int64,
     asking: Float64,
     start: tuple[KernelConfig, float],
+    power: float,
     seed: int,
     step: Callable[[int, int], None] = lambda *_: None,
 ) -> Searched:
@@ -66,18 +66,16 @@ def search_kernel(
 
     def error(kernel: KernelConfig, penalty: float) -> float:
         likeness = empty_likeness(config, kernel, films[2].shape[1])
-        base = fit_base(likeness, {ALL: some}, of, n, penalty, ANCHORS, FOLDS, seed)
-        weight = np.sqrt(n)[:, None]
-        left = (weight * np.square(base.held_out[ALL] - of)).sum(axis=0) @ asking
-        return float(left / ((weight * np.square(of - base.bias)).sum(axis=0) @ asking))
+        base = fit_base(likeness, {ALL: some}, of, n, penalty, power, ANCHORS, FOLDS, seed)
+        left = np.square(base.held_out[ALL] - of).sum(axis=0) @ asking
+        return float(left / (np.square(of - base.bias).sum(axis=0) @ asking))
 
     best, penalty = start
     least = error(best, penalty)
     trials = [("penalty", one) for one in PENALTIES]
     trials += [(name, value) for name, grid in GRID.items() for value in grid]
     for done, (name, value) in enumerate(trials, 1):
-        has_people = config.features.width > config.features.columns["year"][1]
-        skip = (name == "people" and not has_people) or (name == "poster" and not bool(films[2].any()))
+        skip = name == "poster" and not bool(films[2].any())
         if name == "penalty":
             if value != penalty and (found := error(best, value)) < least:
                 penalty, least = value, found

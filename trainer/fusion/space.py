@@ -95,7 +95,11 @@ def fusion_side(
     scale, half, metrics = choose_scale(task, choice, options, tuned)
     fitted = fit(task, data, choice, work, progress)
     assert config.fusion is not None
-    known = msgspec.structs.replace(config.fusion, anchors=len(fitted.base.anchors), kernel=choice.kernel)
+    anchors = frozen.side[np.flatnonzero(fitted.warm)[fitted.base.anchors]]
+    most = int((anchors[:, config.features.columns["year"][1] :] != 0).sum(axis=1).max())
+    known = msgspec.structs.replace(
+        config.fusion, anchors=len(fitted.base.anchors), people=most, kernel=choice.kernel
+    )
     config = msgspec.structs.replace(config, fusion=known)
     network = build_network(config)
     assert isinstance(network, FusionNetwork)

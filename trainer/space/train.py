@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from handlers.config import EncoderConfig
+from handlers.config import EncoderConfig, TextModel
 from handlers.features import HASHED_FIELDS, FeatureConfig, side_features
 from handlers.item_table import ItemTable
 from handlers.items import EncodeItem, fingerprint
 from model_store.manifest import TrainingData
 from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
+from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
 from trainer.space.embed import Progress, embed, text_model
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from trainer.reranker.packaging import PackagedReranker
 
 HASH_BUCKETS = {"countries": 64, "languages": 64, "directors": 256, "cast": 512}
+FUSION_BUCKETS = {**HASH_BUCKETS, "directors": 4096, "cast": 8192}
+"""The base compares names: they must seldom run into each other."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,12 @@ def encode_items(items: Sequence[Item]) -> list[EncodeItem]:
     return [msgspec.convert(msgspec.to_builtins(item), EncodeItem) for item in items]
 
 
-def feature_config(items: Sequence[EncodeItem]) -> FeatureConfig:
+def feature_config(
+    items: Sequence[EncodeItem], buckets: Mapping[str, int] = MappingProxyType(HASH_BUCKETS)
+) -> FeatureConfig:
     """Genres that occur, and buckets for those fields that are filled for any film."""
     genres = sorted({genre for item in items for genre in item.genres})
-    hashed = {field: HASH_BUCKETS[field] for field in HASHED_FIELDS if any(getattr(i, field) for i in items)}
+    hashed = {field: buckets[field] for field in HASHED_FIELDS if any(getattr(i, field) for i in items)}
     return FeatureConfig(genres=tuple(genres), hashed=hashed)
 
 
@@ -100,7 +106,7 @@ def train_space(
     films = encode_items(items)
     model = text_model(options.max_tokens)
     features = feature_config(films)
-    text = embed(films, model, progress, options.threads)
+    text = _text(films, model, options, progress)
     x = np.hstack([text, side_features(films, features)]).astype(np.float64)
     progress("choosing", 0, 1)
     tuned = tune(fold, x, options)
@@ -120,7 +126,8 @@ def train_space(
     if options.architecture == "linear":
         side = linear_side(config, x, vectors, fold, tuned)
     else:
-        side = _fusion(config, films, fold, tuned, options, path, progress)
+        wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
+        side = _fusion(wide, films, fold, tuned, options, path, progress)
     table = ItemTable(
         tuple(np.array(fold.item_ids, dtype=object)[warm]),
         vectors[warm].astype(np.float16),
@@ -145,6 +152,17 @@ def train_space(
         vectors=table.blend(films, side.vectors),
         reranker=train_reranker_for(fold, items, x, options, tuned, progress) if options.rerank else None,
     )
+
+
+def _text(
+    films: Sequence[EncodeItem], model: TextModel, options: SpaceOptions, progress: Progress
+) -> npt.NDArray[np.float32]:
+    """[n, 384]; the fusion encoder keeps every token's state, so its films are read once."""
+    if options.architecture == "linear":
+        return embed(films, model, progress, options.threads)
+    from trainer.fusion.frozen import mean_words, words_of
+
+    return mean_words(*words_of(films, model, frozen_folder(), progress))
 
 
 def _fusion(

@@ -66,6 +66,21 @@ def _choices(option: float, grid: Sequence[float]) -> Sequence[float]:
     return grid if option == AUTO else (option,)
 
 
+def choose_regularisation(data: Interactions, options: SpaceOptions) -> float:
+    """The lambda that ranks held-out ratings best by ratings alone."""
+    part, validation = rating_cut(data, options)
+    liked, rated = part.liked(options.like_threshold), part.rated()
+    relevant = validation.liked(options.like_threshold)
+    w, v = top_eigenpairs(part.matrix(options.like_threshold, options.neutral_weight), options.dim)
+    choices, scores = _choices(options.regularisation, REGULARISATIONS), []
+    for one in choices:
+        vectors = item_vectors(w, v, one, options.dim)
+        scores.append(
+            rank(profiles(liked, vectors), vectors, rated, relevant).summary(len(vectors))["ndcg@10"]
+        )
+    return _best(choices, scores)
+
+
 def rating_cut(data: Interactions, options: SpaceOptions) -> tuple[Interactions, Interactions]:
     """(ratings to learn from, ratings of some users to rank by): a share of all held out."""
     rng = np.random.default_rng(options.seed)
@@ -113,9 +128,7 @@ def tune(data: Interactions, features: Float64, options: SpaceOptions) -> Tuned:
     def score(vectors: Float64) -> dict[str, float]:
         return rank(profiles(liked, vectors), vectors, rated, relevant).summary(vectors.shape[0])
 
-    regularisations = _choices(options.regularisation, REGULARISATIONS)
-    scores = [score(item_vectors(w, v, one, options.dim))["ndcg@10"] for one in regularisations]
-    regularisation = _best(regularisations, scores)
+    regularisation = choose_regularisation(data, options)
     penalty, cold = choose_penalty(data, features, regularisation, options)
     vectors, counts = item_vectors(w, v, regularisation, options.dim), part.counts()
     content = fit_content(features, vectors, counts, penalty)

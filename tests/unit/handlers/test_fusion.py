@@ -14,7 +14,7 @@ from handlers.items import EncodeItem
 from trainer.evaluation.kernel import Kernel, likeness
 
 FEATURES = FeatureConfig(genres=("Comedy", "Drama"), hashed={"directors": 8, "cast": 8})
-KERNEL = KernelConfig(genres=0.7, text=1.3, people=0.9, year_share=0.6, year_scale=5.0)
+KERNEL = KernelConfig(genres=0.7, text=1.3, people=0.9, names=0.4, year_share=0.6, year_scale=5.0)
 FUSION = FusionConfig(width=16, depth=2, heads=2, anchors=3, kernel=KERNEL)
 TEXT, POSTER, DIM = 12, 8, 5
 FILMS = (
@@ -86,11 +86,13 @@ def test_likeness_is_the_kernel_of_the_evaluation() -> None:
     base = Likeness(FUSION, FEATURES, TEXT, POSTER, DIM)
     side, text = side_features(FILMS, FEATURES), np.random.default_rng(0).standard_normal((3, TEXT))
     tensors = torch.from_numpy(text.astype(np.float32)), torch.from_numpy(side), torch.zeros(3, POSTER)
-    got = base.matrix(*tensors, anchors=tensors).numpy()
+    base.set_anchors(*tensors)
+    got = base.matrix(*tensors).numpy()
     years = np.array([film.year or 0 for film in FILMS], dtype=np.float64)
     people = side[:, FEATURES.columns["directors"][0] :].astype(np.float64)
     alike = likeness(side[:, :3].astype(np.float64), text, people, years)
     want = Kernel(genres=0.7, text=1.3, people=0.9, year_share=0.6, year_scale=5.0).matrix(alike)
+    want += 0.4 * alike.people  # no countries or languages here: people are names
     assert np.allclose(got, want, atol=1e-5)
 
 

@@ -9,7 +9,7 @@ from sklearn.kernel_ridge import KernelRidge
 from handlers.config import FusionConfig, KernelConfig
 from handlers.fusion import Likeness
 from tests.unit.trainer.fusion.tiny import FEATURES, POSTER, TEXT, films
-from trainer.fusion.base import Base, anchors_of, fit_base
+from trainer.fusion.base import Base, anchors_of, fit_base, kernel_matrix
 from trainer.fusion.frozen import Arrays
 from trainer.fusion.options import ALL, NO_POSTER
 
@@ -23,17 +23,24 @@ def likeness() -> Likeness:
     return Likeness(FusionConfig(anchors=1, kernel=KERNEL), FEATURES, TEXT, POSTER, DIM)
 
 
+def anchored(rows: np.ndarray) -> Likeness:
+    text, side, poster = compared()
+    made, at = likeness(), torch.from_numpy(rows)
+    made.set_anchors(text[at], side[at], poster[at])
+    return made
+
+
 def compared(variant: str = ALL) -> Arrays:
     text, side, poster = (part.half().float() for part in films(FILMS).compared(variant))
     return text, side, poster
 
 
 def fitted(targets: np.ndarray = TARGETS, limit: int = FILMS) -> Base:
-    return fit_base(likeness(), {ALL: compared()}, targets, COUNTS, 0.3, limit, folds=4, seed=0)
+    return fit_base(likeness(), {ALL: compared()}, targets, COUNTS, 0.3, 0.5, limit, folds=4, seed=0)
 
 
 def test_with_every_film_an_anchor_it_is_kernel_ridge_regression() -> None:
-    matrix = likeness().matrix(*compared(), anchors=compared()).double().numpy()
+    matrix = kernel_matrix(anchored(np.arange(FILMS)), compared())
     base = fitted()
     weight = np.sqrt(COUNTS / COUNTS.mean())
     bias = np.sqrt(COUNTS) @ TARGETS / np.sqrt(COUNTS).sum()
@@ -58,10 +65,8 @@ def test_a_filled_likeness_answers_as_fitted() -> None:
     base.fill(made, compared())
     with torch.no_grad():
         got = made(*compared()).numpy()
-    rows = torch.from_numpy(base.anchors)
-    text, side, poster = compared()
-    matrix = likeness().matrix(text, side, poster, anchors=(text[rows], side[rows], poster[rows]))
-    assert np.allclose(got, matrix.numpy() @ base.weights + base.bias, atol=1e-3)
+    matrix = kernel_matrix(anchored(base.anchors), compared())
+    assert np.allclose(got, matrix @ base.weights + base.bias, atol=1e-3)
 
 
 def test_a_poster_changes_what_the_base_says() -> None:
