@@ -52,5 +52,5 @@ def house(
     """Films and ratings are there, and a ledger; no space yet."""
     made = House(ensured, tiny, spawn, monkeypatch, rng)
     made.fill()
-    spawn("ledger", ensured)
+    made.ledger = spawn("ledger", ensured)
     return made

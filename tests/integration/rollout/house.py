@@ -42,6 +42,7 @@ class House:
         self.names = TopicNames(settings.namespace)
         self.producer = Producer(producer_options(settings, "house"))
         self.workers: dict[str, MarqueeProcess] = {}
+        self.ledger: MarqueeProcess | None = None
         for name, value in settings_env(settings).items():
             monkeypatch.setenv(name, value)
 
