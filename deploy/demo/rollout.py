@@ -170,12 +170,12 @@ def check(play: Play) -> None:
         users = UserCheck(play.settings, spaces, CHECK_WAIT_S, status.update).run()
         films = [ItemCheck(play.settings, space, CHECK_WAIT_S, status.update).run() for space in spaces]
     rows = list(users.rows.values())
-    wrong = [f for f in (*rows, *films) if not f.clean]
+    wrong = sum(not found.clean for found in rows) + sum(not found.clean for found in films)
     play.report.add(
         profiles_max_relative_error=max(found.max_relative_error for found in rows),
-        differences=len(users.log.differing) + len(wrong),
+        differences=len(users.log.differing) + wrong,
     )
-    play.say(f"{sum(found.users for found in rows)} rows recomputed, {len(wrong)} spaces differ")
+    play.say(f"{sum(found.users for found in rows)} rows recomputed, {wrong} tables differ")
 
 
 def roll(play: Play, reference: str) -> None:
