@@ -97,6 +97,7 @@ def vit(
     from handlers.vit import ViTConfig
     from model_store import PackageExistsError
     from model_store.manifest import check_names
+    from trainer.data.shipped import cache_folder
     from trainer.exceptions import TrainingError
     from trainer.vision import run_training
     from trainer.vision.options import ViTOptions
@@ -131,7 +132,7 @@ def vit(
             name,
             version,
             work or home / "training" / f"{name}-{version}",
-            home / "cache" / "vision",
+            cache_folder() / "vision",
             progress.update,
         )
     seconds = time.monotonic() - started

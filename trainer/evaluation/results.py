@@ -109,6 +109,8 @@ def page(out: Path) -> str:
 
 
 def _figure(results: list[dict[str, Any]]) -> str:
+    if "map" in results[0]:
+        return "; ".join(f"{name} {one}" for name, one in results[0]["map"].items())
     ndcg = results[0]["ndcg@10"]
     if "plain" in ndcg:
         parts = [_over(results, kind) for kind in ("plain", "reranked")]

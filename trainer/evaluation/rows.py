@@ -19,6 +19,8 @@ from trainer.evaluation.report import figures
 from trainer.evaluation.served import ask, films_of, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
 from trainer.space.matrix import Interactions
+from trainer.vision.report import posters_row
+from trainer.vision.teacher import WEIGHTS
 
 EASE_LAMBDAS = (200.0, 400.0, 800.0, 1600.0)
 
@@ -143,5 +145,12 @@ ROWS: tuple[Row, ...] = (
         "content and ratings together at least as good as each alone, at 1, 3, 10",
         ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl"),
         ml_100k_few,
+    ),
+    Row(
+        "posters",
+        "Posters outside MovieLens: genres by a linear probe",
+        "near the teacher (MobileNetV2 on ImageNet), above random weights, mAP in percent",
+        ("poster_genres.csv", "poster_map.csv", str(WEIGHTS)),
+        posters_row,
     ),
 )

@@ -38,20 +38,23 @@ class Outside:
     """[n, 1280]"""
 
 
-def load_outside(data: Path, height: int, width: int, cache: Path, progress: Progress) -> Outside:
-    """The posters that the probe is about.
+def load_outside(
+    data: Path, height: int, width: int, cache: Path, progress: Progress, limit: int = 0
+) -> Outside:
+    """The posters that the probe is about; of a trial with a ``limit`` the first ones only.
 
     Raises:
         DataError: naming file and row, if a table, poster or weight file is missing or bad.
     """
     found = labelled_posters(data, movielens_ids(data))
-    kept = found.labels.sum(axis=0) >= LEAST_OF_A_GENRE
+    posters, labels = found.posters[: limit or None], found.labels[: limit or None]
+    kept = labels.sum(axis=0) >= min(LEAST_OF_A_GENRE, max(2, len(posters) // 20))
     return Outside(
-        films=tuple(poster.imdb for poster in found.posters),
-        pixels=packed(found.posters, height, width, cache, progress),
+        films=tuple(poster.imdb for poster in posters),
+        pixels=packed(posters, height, width, cache, progress),
         genres=tuple(genre for genre, keep in zip(found.genres, kept, strict=True) if keep),
-        labels=found.labels[:, kept],
-        teacher=pooled_features(found.posters, data / WEIGHTS, 2 * height, 2 * width, cache, progress),
+        labels=labels[:, kept],
+        teacher=pooled_features(posters, data / WEIGHTS, 2 * height, 2 * width, cache, progress),
     )
 
 

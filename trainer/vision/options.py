@@ -15,13 +15,15 @@ class ViTOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     model: ViTConfig = ViTConfig()
     epochs: int = 30
-    """At most; the learning rate falls to zero over these."""
+    """At most."""
     patience: int = 8
     """Epochs without a better validation figure after which training ends early."""
     batch: int = 64
     rate: float = 1e-3
     """Highest learning rate, of AdamW; reached after ``warmup`` epochs."""
     warmup: float = 1.5
+    cooldown: float = 0.25
+    """Share of the epochs, the last ones, over which the rate falls to zero as 1 - sqrt."""
     decay: float = 0.05
     distil: float = 1.0
     """Weight of the loss against the teacher, for CLS and for patches each."""

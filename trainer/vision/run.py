@@ -33,6 +33,6 @@ def run_training(
     examples = load_examples(data, options, cache, progress)
     trained = train_vit(examples, options, work, progress)
     sizes = options.model
-    outside = load_outside(data, sizes.image_height, sizes.image_width, cache, progress)
+    outside = load_outside(data, sizes.image_height, sizes.image_width, cache, progress, options.limit)
     measured = probe_figures(compare(trained.model.vit, outside, options.seed, progress))
     return write_vit_package(trained, examples, root, name, version, measured)
