@@ -36,9 +36,8 @@ def verify_gate(package: Package, champion: Package | None, limits: Limits, spac
         probe = load_probe(package.path / PROBE_FILE)
         parity = compare(engine.run(probe.inputs)["vector"], probe.vectors, engine.reduced_precision)
         against = champion or package
-        ratio = _ratio(
-            engine, probe.inputs, _engine(against), load_probe(against.path / PROBE_FILE).inputs, wanted
-        )
+        other = engine if champion is None else _engine(champion)
+        ratio = _ratio(engine, probe.inputs, other, load_probe(against.path / PROBE_FILE).inputs, wanted)
     count = len(probe.vectors)
     rows = (
         at_least("cosine", _exactly(parity.cosine, -1.0), wanted.cosine, count),
