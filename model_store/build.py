@@ -96,6 +96,10 @@ def _fill(folder: Path, source: Package, step: Step) -> Manifest:
     # torch takes seconds to import, which looking packages up need not spend
     from handlers.network import export_onnx, load_network
 
+    if lacking := [name for name in SOURCE_FILES if name not in source.manifest.files]:
+        raise ModelStoreError(
+            f"{source.manifest.reference} holds no {', '.join(lacking)}: only item encoders are built"
+        )
     for name in SOURCE_FILES:
         shutil.copyfile(source.path / name, folder / name)
     if RERANKER_FILE in source.manifest.files:
