@@ -1,0 +1,165 @@
+"""A fusion package, trained on made films and posters, built and loaded as TorchServe's worker loads it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from handlers.encoding import ItemEncoder
+from handlers.item_table import load_table
+from handlers.items import EncodeItem
+from model_store import Package, build
+from model_store.engines import try_engines
+from tests.integration.encoder.tiny import FILMS, write_data
+from trainer.data import load_items
+from trainer.space import SpaceOptions, train_space, write_package
+from trainer.space.train import encode_items
+
+NAME = "tiny-fusion"
+COLD = EncodeItem(title="A film nobody knows", year=1999, genres=("Horror",), text="A ghost on a train.")
+
+
+def picture(seed: int) -> bytes:
+    knots = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(knots).resize((80, 120), Image.Resampling.BICUBIC).save(out, "WEBP")
+    return out.getvalue()
+
+
+def write_posters(folder: Path) -> Path:
+    """Posters of every other film, and the map that names them."""
+    (folder / "posters").mkdir(parents=True)
+    rows = ["dataset,item_id,imdb,has_poster,source"]
+    for number in range(1, FILMS + 1):
+        has = number % 2
+        rows.append(f"ml-latest-small,{number},tt{number:07d},{has},made")
+        if has:
+            (folder / "posters" / f"tt{number:07d}.webp").write_bytes(picture(number))
+    (folder / "poster_map.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fusion")
+
+
+@pytest.fixture(scope="module")
+def package(folder: Path) -> Package:
+    """Trained; then its correction and posters are given weight, for so few films teach it neither."""
+    options = SpaceOptions(
+        dim=16,
+        architecture="fusion",
+        poster_model="random",
+        posters=str(write_posters(folder / "pictures")),
+        rerank=False,
+        threads=1,
+    )
+    trained = train_space(write_data(folder / "data"), NAME, "1", options)
+    assert trained.parameters["posters"] == FILMS // 2
+    fusion = trained.config.fusion
+    assert fusion is not None
+    kernel = msgspec.structs.replace(fusion.kernel, poster=0.5)
+    config = msgspec.structs.replace(trained.config, fusion=msgspec.structs.replace(fusion, kernel=kernel))
+    head = np.random.default_rng(0).normal(0, 0.05, trained.weights["fusion.head.weight"].shape)
+    weights = {**trained.weights, "fusion.head.weight": head.astype(np.float16)}
+    source = write_package(replace(trained, config=config, weights=weights), folder / "packages")
+    return build(str(source.path), folder / "models")
+
+
+@pytest.fixture(scope="module")
+def encoder(package: Package) -> ItemEncoder:
+    return ItemEncoder.load(package.path)
+
+
+def vector(encoder: ItemEncoder, item: EncodeItem) -> npt.NDArray[np.float32]:
+    encoded = encoder.encode([item])
+    assert encoded.errors == [None]
+    return encoded.vectors[0]
+
+
+def test_onnx_computes_what_the_model_does(package: Package) -> None:
+    rows = {row.engine: row for row in try_engines(package)}
+    assert rows["onnxruntime"].passed
+    assert rows["eager"].passed
+    assert set(package.manifest.inputs) == {"input_ids", "attention_mask", "side", "pixels", "has_poster"}
+
+
+def test_a_poster_changes_the_vector_of_a_film_without_ratings(encoder: ItemEncoder) -> None:
+    without = vector(encoder, COLD)
+    one = vector(encoder, msgspec.structs.replace(COLD, poster=picture(1)))
+    other = vector(encoder, msgspec.structs.replace(COLD, poster=picture(2)))
+    least = 1e-3 * np.linalg.norm(without)
+    assert np.linalg.norm(one - without) > least
+    assert np.linalg.norm(one - other) > least
+    assert np.array_equal(without, vector(encoder, msgspec.structs.replace(COLD, poster=None)))
+
+
+def test_whatever_is_missing_there_is_a_vector(encoder: ItemEncoder) -> None:
+    few = [
+        EncodeItem(title="Only a title"),
+        EncodeItem(title="", text="Only a text."),
+        EncodeItem(title="", poster=picture(3)),
+        EncodeItem(title="", poster=picture(4)),
+    ]
+    encoded = encoder.encode([*few, EncodeItem(title="")])
+    assert encoded.errors[:4] == [None] * 4
+    assert "both empty" in str(encoded.errors[4])
+    assert len({v.tobytes() for v in encoded.vectors[:4]}) == 4
+
+
+def test_a_bad_poster_is_its_own_films_error(encoder: ItemEncoder) -> None:
+    films = [COLD, msgspec.structs.replace(COLD, poster=b"\xff\xd8 torn"), COLD]
+    encoded = encoder.encode(films)
+    assert encoded.errors[1] is not None
+    assert "poster" in encoded.errors[1]
+    assert not encoded.vectors[1].any()
+    assert encoded.errors[::2] == [None, None]
+    assert np.allclose(encoded.vectors[0], vector(encoder, COLD), atol=1e-6)
+
+
+def test_films_of_any_length_in_one_batch_get_what_they_get_alone(encoder: ItemEncoder) -> None:
+    films = [
+        COLD,
+        EncodeItem(title="B", poster=picture(5)),
+        msgspec.structs.replace(COLD, text="word " * 300),
+    ]
+    together = encoder.encode(films).vectors
+    for got, film in zip(together, films, strict=True):
+        assert np.allclose(got, vector(encoder, film), atol=1e-5)
+
+
+def test_a_rated_film_moves_little_when_poster_or_text_go(
+    encoder: ItemEncoder, package: Package, folder: Path
+) -> None:
+    """(1 - a) of what its content alone moves: what ratings say stays."""
+    table = load_table(package.path / "item_table.safetensors")
+    weights = dict(zip(table.item_ids, table.weights.tolist(), strict=True))
+    film = encode_items(list(load_items(folder / "data")))[0]
+    a = weights[film.item_id]
+    assert a > 0.3
+    whole = msgspec.structs.replace(film, poster=picture(1), text="A long story.")
+    for less in (msgspec.structs.replace(whole, poster=None), msgspec.structs.replace(whole, text="")):
+        moved = vector(encoder, whole) - vector(encoder, less)
+        # under no id it has no row: content alone
+        nameless = [msgspec.structs.replace(one, item_id="") for one in (whole, less)]
+        content = vector(encoder, nameless[0]) - vector(encoder, nameless[1])
+        assert np.linalg.norm(content) > 1e-4
+        assert np.allclose(moved, (1 - a) * content, atol=1e-5)
+
+
+def test_another_catalogue_under_the_same_ids_gets_no_film_of_ours(
+    encoder: ItemEncoder, folder: Path
+) -> None:
+    ours = encode_items(list(load_items(folder / "data")))[:3]
+    for film in ours:
+        foreign = msgspec.structs.replace(COLD, item_id=film.item_id)
+        assert np.allclose(vector(encoder, foreign), vector(encoder, COLD), atol=1e-6)
+        assert not np.allclose(vector(encoder, film), vector(encoder, COLD), atol=1e-3)
