@@ -42,6 +42,7 @@ from trainer.space.train import FUSION_BUCKETS, feature_config
 from trainer.space.tuning import choose_regularisation, cold_cut, fit_content
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
+POSTER_MODEL = "poster-encoder"
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ def _vectors(task: Task, train: Interactions, choice: Choice, gains: tuple[float
     return [said + gain * added for gain in gains]
 
 
+def fusion_row(data: Path, say: Say) -> dict[str, Any]:
+    """With the newest poster model that comes with Marquee."""
+    return ml_100k_cold_fusion(data, say, POSTER_MODEL)
+
+
 def ml_100k_cold_fusion(
     data: Path, say: Say, poster_model: str = RANDOM, alter: bool = True
 ) -> dict[str, Any]:
@@ -122,13 +128,13 @@ def ml_100k_cold_fusion(
             scores.setdefault(name, []).append(one)
         say(f"fold {number + 1}: {[(name, round(float(p[-1].mean()), 4)) for name, p in scores.items()]}")
     pooled = {name: np.concatenate(parts) for name, parts in scores.items()}
-    against = {name: paired(pooled["fusion"], one) for name, one in pooled.items() if name != "fusion"}
+    against = {name: paired(pooled["all"], one) for name, one in pooled.items() if name != "all"}
     folds = {name: [round(float(one.mean()), 5) for one in parts] for name, parts in scores.items()}
     return {
         "poster_model": poster_model,
         "ndcg@10": {name: round(float(np.mean(means)), 5) for name, means in folds.items()},
         "folds": folds,
-        "fusion_against": {n: {"difference": asdict(p.difference), "p": p.p_t} for n, p in against.items()},
+        "all_against": {n: {"difference": asdict(p.difference), "p": p.p_t} for n, p in against.items()},
         "chosen": choices,
     }
 
@@ -158,7 +164,7 @@ def _fold(
     fusion, base, whole = _vectors(task, train, choice, (choice.gain, 0.0, 1.0))
     ridge = fit_content(known.ridge, targets, train.counts(), RIDGE_PENALTY)
     found = {
-        "fusion": ndcg(fusion),
+        "all": ndcg(fusion),
         "base": ndcg(base),
         "correction_whole": ndcg(whole),
         "ridge": ndcg(ridge),

@@ -14,6 +14,7 @@ from trainer.data.splits import Fold, fixed, random_holdout
 from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer
 from trainer.evaluation.choice import RELEVANT, Say, choose
 from trainer.evaluation.cold import ml_100k_cold, ml_100k_few
+from trainer.evaluation.fusion import fusion_row
 from trainer.evaluation.ranking import rank_by
 from trainer.evaluation.report import figures
 from trainer.evaluation.served import ask, films_of, matrices, side_content, train_served
@@ -131,6 +132,13 @@ ROWS: tuple[Row, ...] = (
         ">= 0.33 NDCG@10 among cold films; text beats shuffled and random, p < 0.01",
         ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl"),
         ml_100k_cold,
+    ),
+    Row(
+        "ml-100k-fusion-cold",
+        "ML-100K cold films, fusion encoder",
+        ">= 0.33 NDCG@10 among cold films; text and poster beat shuffled and random, p < 0.01",
+        ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl", "poster_map.csv"),
+        fusion_row,
     ),
     Row(
         "ml-1m-random-0",
