@@ -86,6 +86,8 @@ def retrain(play: Play) -> str:
     options = {"--lambda": "lambda", "--half-count": "half_count", "--penalty": "penalty"}
     # what was chosen on validation for the champion is kept: half of the training is choosing
     kept = [word for option, name in options.items() for word in (option, str(chosen[name]))]
+    # the space is what is rolled out; a re-ranker would take as long again
+    kept.append("--no-reranker")
     began = time.monotonic()
     marquee("train", "space", "--data", str(folder), "--version", f"r{play.run}", *kept)
     marquee("model", "build", reference)
