@@ -37,8 +37,8 @@ class FusionOptions:
     """Content aims at direction d times d^this: what ratings say of later directions is shrunk more."""
     folds: int = 5
     """Of films, for a base that has not seen what the correction learns from."""
-    epochs: int = 8
-    patience: int = 2
+    epochs: int = 24
+    patience: int = 4
     films_an_epoch: int = 2000
     """Drawn by the square root of their ratings."""
     batch: int = 128

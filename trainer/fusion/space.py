@@ -156,7 +156,9 @@ def choose_scale(
         return rank(profiles(liked, vectors), vectors, rated, relevant).summary(len(counts))
 
     halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
-    trials = {(scale, half): score(scale, half) for scale in SCALES for half in halves}
+    trials = {(scale, tuned.half_count): score(scale, tuned.half_count) for scale in SCALES}
+    scale = max(trials, key=lambda one: trials[one]["ndcg@10"])[0]
+    trials |= {(scale, half): score(scale, half) for half in halves if (scale, half) not in trials}
     best = max(trials, key=lambda one: trials[one]["ndcg@10"])
     metrics = {f"validation_{name}": value for name, value in trials[best].items()}
     metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
