@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from streaming.control.documents import LIVE_STATES, SpaceDocument
 from streaming.control.presence import Presence
-from streaming.control.reader import ControlReader
+from streaming.control.reader import ControlReader, read_control
 from streaming.control.state import ControlState
 from streaming.exceptions import MarqueeError, NotFoundError, UnavailableError
 from streaming.internal import InternalServer
@@ -93,7 +93,7 @@ class SpaceWorker:
         name = client_id("space", address, instance)
         names, positions = TopicNames(settings.namespace), dict[Place, int]()
         encoding = ItemEncoding(settings, space)
-        writer = Writer(state, milvus, settings.space.write_batch, reconciler.start_over)
+        writer = Writer(state, milvus, settings.space.write_batch, reconciler.start_over, self._wanted)
         reconciler.writer = writer
         projector = Projector(settings, state, reconciler, name, positions)
         transactional_id = f"{names.indexer_group(space.space)}.{instance}"
@@ -145,6 +145,11 @@ class SpaceWorker:
     def _control_changed(self, state: ControlState) -> None:
         space = state.spaces.get(self._space_id)
         self._retired = space is None or space.state not in LIVE_STATES
+
+    def _wanted(self) -> bool:
+        """Whether the space is live, by what Kafka holds now and not by what this process last heard."""
+        space = read_control(self._settings).spaces.get(self._space_id)
+        return space is not None and space.state in LIVE_STATES
 
     def _until_answered(self, call: Callable[[], object]) -> None:
         backoff = Backoff(0.2, 5.0)

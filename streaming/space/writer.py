@@ -31,14 +31,21 @@ class Writer(threading.Thread):
     Args:
         start_over: called when dirty rows were forgotten or collections created: everything is to be
             compared again.
+        wanted: whether the space is live, asked before collections that were there are created anew.
     """
 
     def __init__(
-        self, state: SpaceState, milvus: MilvusStore, batch: int, start_over: Callable[[], object]
+        self,
+        state: SpaceState,
+        milvus: MilvusStore,
+        batch: int,
+        start_over: Callable[[], object],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self._state, self._milvus, self._batch = state, milvus, batch
-        self._start_over = start_over
+        self._start_over, self._wanted = start_over, wanted
+        self._ever_created = False
         self._stopped = threading.Event()
         self._backoff = Backoff()
         self.created = False
@@ -166,8 +173,11 @@ class Writer(threading.Thread):
 
     def _ensure_collections(self) -> None:
         if not self.created:
+            if self._ever_created and not self._wanted():
+                # this process slept while the space was dropped, and is about to hear of it
+                return
             self._milvus.create_space_collections(self.space)
-            self.created = True
+            self.created = self._ever_created = True
             self._state.forget_written()
             self._start_over()
 

@@ -61,6 +61,22 @@ def live_on(house: House, number: int) -> None:
 
 
 @pytest.mark.full
+def test_a_worker_that_slept_while_its_space_was_dropped_makes_nothing_again(house: House) -> None:
+    space = stopped_halfway(house)
+    worker = house.workers[space.space]
+    make(house.settings, plan(house.settings, "abort", space.space), "ann", "")
+    # it is not heard of any more, and so nobody waits for it
+    assert Driver(house.settings, "ann").resume(space.space).dropped
+    assert owned(house.settings, space) == NOTHING
+    assert worker.running, "it only sleeps"
+    live_on(house, 0)
+    worker.send(signal.SIGCONT)
+    until(lambda: not worker.running, 60, what="it hears of the end and ends")
+    left = owned(house.settings, space)
+    assert (left["topics"], left["collections"]) == ([], [])
+
+
+@pytest.mark.full
 def test_what_happens_during_a_backfill_lands_in_both_spaces(house: House) -> None:
     first = house.answer("start", PACKAGE, "--promote")["space"]
     house.staffed(first)
