@@ -13,7 +13,8 @@ from benchmarks._timing import interleaved, percentiles
 from deploy.stack.ports import free_ports
 from streaming.documents import VectorDocument, bucket_of, popular_key
 from streaming.documents.vector import SCHEMA
-from streaming.gateway.catalogue import EVERYTHING, Catalogue, MatrixBudget
+from streaming.gateway.catalogue import Catalogue, MatrixBudget
+from streaming.gateway.films import EVERYTHING
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.rerank import SpaceReranker
 from streaming.gateway.rerank_features import CANDIDATES

@@ -44,6 +44,8 @@ def command(
         print_json(answer)
         return
     what = "from the user's profile" if answer["source"] == "profile" else "popular: no profile yet"
+    if answer.get("reranked"):
+        what += ", re-ranked; scores are of the profile alone"
     out().print(film_table(f"{user}: {what} (space {answer['space']})", answer["items"], explain))
     if not answer["items"]:
         out().print("no film matches")

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from streaming.control.documents import SpaceDocument
 from streaming.gateway import figures
 from streaming.gateway.answers import Found, Reason, Recommendations, Recommended, Similar, Source
-from streaming.gateway.catalogue import EVERYTHING, Catalogue, Film, ItemFilter, Vectors
+from streaming.gateway.catalogue import Catalogue, Vectors
 from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
+from streaming.gateway.films import EVERYTHING, Film, ItemFilter
 from streaming.gateway.query import Query, SearchQuery
 from streaming.gateway.ranking import explain, likeness, mmr
 from streaming.gateway.rerank import Scored, SpaceReranker

@@ -22,7 +22,7 @@ DESCRIPTION = (
     "Ratings and films in, recommendations out. Every error is a problem document (RFC 9457). Send the API "
     "key as `X-API-Key` or `Authorization: Bearer`. A slash within an id is written `%2F`."
 )
-_TYPES = (
+TYPES = (
     RatingBody,
     ItemBody,
     Feedback,
@@ -130,6 +130,8 @@ def _route(
         content["schema"] = {"$ref": _REF.format(name=schema)}
     responses: dict[int | str, Any] = {ok: {"description": text, "content": {"application/json": content}}}
     errors = _ERRORS | ({404: missing} if missing else {})
+    if body is not None:
+        errors = errors | {415: "The body is of a kind that is not taken here"}
     for status, meaning in errors.items():
         shape = {"schema": {"$ref": _REF.format(name="Problem")}}
         if status == 400:
@@ -286,7 +288,7 @@ METRICS: dict[str, Any] = {
 
 def completed(described: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's description with our schemas and keys; changes and returns it."""
-    _, schemas = msgspec.json.schema_components(_TYPES, ref_template=_REF)
+    _, schemas = msgspec.json.schema_components(TYPES, ref_template=_REF)
     components = described.setdefault("components", {})
     components["schemas"] = schemas
     components["securitySchemes"] = {

@@ -13,8 +13,8 @@ import msgspec
 from streaming.events import InvalidEventError, Item, RatingEvent, check_item, check_rating
 from streaming.events.feedback import Feedback, check_feedback
 from streaming.events.ratings import AwareTime
-from streaming.gateway.catalogue import ItemFilter
 from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
+from streaming.gateway.films import ItemFilter
 from streaming.gateway.paths import segment_id
 from streaming.gateway.query import Query
 from streaming.ids import id_problem

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streaming.gateway.catalogue import EVERYTHING, ItemFilter
+from streaming.gateway.films import EVERYTHING, ItemFilter
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.documents import VectorDocument
-from streaming.gateway.catalogue import EVERYTHING, Catalogue, ItemFilter, MatrixBudget, passes
+from streaming.gateway.catalogue import Catalogue, MatrixBudget
+from streaming.gateway.films import EVERYTHING, ItemFilter, passes
 from streaming.milvus.seen import item_hash
 
 DIM = 3

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.events import InvalidEventError
-from streaming.gateway.catalogue import ItemFilter
 from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
+from streaming.gateway.films import ItemFilter
 from streaming.gateway.parse import (
     decode_cursor,
     encode_cursor,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streaming.gateway.catalogue import ItemFilter
 from streaming.gateway.exceptions import BadRequestError
+from streaming.gateway.films import ItemFilter
 from streaming.gateway.parse_search import MAX_TEXT, search_fields, search_query
 from streaming.gateway.query import SearchQuery
 

@@ -57,7 +57,8 @@ TITLES = st.lists(st.sampled_from(["alien", "ghost", "the", "1999", "of", "é"])
 def test_the_index_is_what_looking_at_every_title_finds(
     changes: list[tuple[int, str, int | None]], text: str
 ) -> None:
-    index, held = TitleIndex(), {}
+    index = TitleIndex()
+    held: dict[int, tuple[str, int | None]] = {}
     for row, title, year in changes:
         if row in held:
             index.remove(row, *held.pop(row))
