@@ -69,13 +69,15 @@ class EncoderManagement:
     def register(self, version: str, archive: Path, workers: int = 1, wait_s: float = 180.0) -> None:
         """Makes ``version`` of the archive ready: registered, ``workers`` up, one real film encoded.
 
-        A version that is there already is scaled and waited for, not registered again.
+        A version that is there already is not registered again, and keeps the workers that somebody gave
+        it beyond ``workers``.
 
         Raises:
             ConfigurationError: if TorchServe refuses the archive.
             EncoderUnavailableError: if it is away, or the version is not ready within ``wait_s``.
         """
-        if self.describe(version) is None:
+        described = self.describe(version)
+        if described is None:
             answer = self._call(
                 "POST",
                 "/models",
@@ -89,7 +91,8 @@ class EncoderManagement:
             # 409: somebody else registered it meanwhile, which is what was wanted
             if answer.status_code not in (200, 202, 409):
                 raise ConfigurationError(f"TorchServe refuses {archive.name}: {answer.text[:300]}")
-        self.scale(version, workers)
+        if described is None or int(described.get("minWorkers", 0)) < workers:
+            self.scale(version, workers)
         self.wait_ready(version, wait_s)
 
     def scale(self, version: str, workers: int) -> None:

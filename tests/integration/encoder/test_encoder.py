@@ -147,6 +147,10 @@ def test_registering_is_idempotent_and_unregistering_drains(
     management = EncoderManagement(serving, NAME)
     register_version(serving, tiny.package.archive, NAME, VERSION)
     assert management.versions() == [VERSION]
+    management.scale(VERSION, 2)
+    register_version(serving, tiny.package.archive, NAME, VERSION)
+    assert (management.describe(VERSION) or {})["minWorkers"] == 2, "what somebody scaled up stays so"
+    management.scale(VERSION, 1)
     with ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(encoder.encode, tiny.items) for _ in range(6)]
         while not any(one.running() for one in asked):
