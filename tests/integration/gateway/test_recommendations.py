@@ -96,6 +96,34 @@ def test_nothing_seen_ever_comes_back_however_much_was_seen(world: World, spawn:
     assert ids(api.recommend("fan", k=10, genre="Western", year_from=1955, year_to=1955)) == exact(
         [f for f in made[500:] if "Western" in f.genres and f.year == 1955], profile, (), 10
     )
+    answers_from_milvus_alone(world, space, made, profile, world.start(spawn, "1", matrix_mb=1))
+
+
+def answers_from_milvus_alone(
+    world: World, space: SpaceDocument, made: list[Film], profile: np.ndarray, api: Api
+) -> None:
+    """A space whose 1.3 MB of vectors are more than the gateway may hold: the same answers, from Milvus."""
+    assert "this space's vectors are not held" in api.process.text()
+    seen = {film.item_id for film in made[:500]}
+    best = exact(made[500:], profile, (), 10)
+    answer = api.recommend("fan", k=10, explain="true")
+    assert not set(ids(answer)) & seen
+    assert len(set(ids(answer)) & set(best)) >= 8, "the search is approximate"
+    for item in answer["items"]:
+        shares = sum(reason["share"] for reason in item["reasons"]) + item["rest"]
+        assert shares == pytest.approx(item["score"], rel=1e-3, abs=1e-4)
+    westerns = {f.item_id for f in made[500:] if "Western" in f.genres and f.year == 1955}
+    filtered = ids(api.recommend("fan", k=10, genre="Western", year_from=1955, year_to=1955))
+    assert (len(filtered), set(filtered) <= westerns) == (10, True)
+    varied = ids(api.recommend("fan", k=10, diversity=0.7))
+    assert (len(varied), set(varied) & seen) == (10, set())
+    # more was rated than Milvus may be asked for at once
+    glutton = ids(api.recommend("glutton", k=10))
+    assert not set(glutton) & {film.item_id for film in made[:20_000]}
+    alike = api.get("/v1/items/t:7/similar", params={"k": 5})
+    assert alike.status_code == 200, alike.text
+    want = exact([film for film in made if film.item_id != "t:7"], made[7].vector, (), 5)
+    assert len(set(ids(alike.json())) & set(want)) >= 4
 
 
 def test_films_come_and_go_while_it_runs(
