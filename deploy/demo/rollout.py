@@ -28,7 +28,7 @@ from deploy.cli.client import GatewayClient
 from deploy.cli.output import cell_text, table
 from deploy.data.lag import wait_applied
 from deploy.demo.loading import space_in_service, start_stack
-from deploy.demo.rollout_people import Audience, audience, rate_before
+from deploy.demo.rollout_people import DATA, Audience, audience, rate_before
 from deploy.demo.rollout_report import RolloutReport
 from deploy.demo.stage import MADE, DemoError, marquee, until
 from deploy.rollout.replay import Player
@@ -218,7 +218,7 @@ def perform(console: Console, report: RolloutReport) -> None:
     began, run = time.monotonic(), secrets.token_hex(3)
     settings = start_stack(console)
     champion = space_in_service(settings, console)
-    marquee("data", "import", "shipped", "--wait")
+    marquee("data", "import", DATA, "--wait")
     people = audience(f"{MADE}{run}:")
     report.add(champion_before=champion.space, run=run)
     with GatewayClient(settings) as gateway:

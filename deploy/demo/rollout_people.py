@@ -8,6 +8,7 @@ its differences are what the gate judges. Copies, so that nobody's profile is ch
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +19,8 @@ from deploy.demo.stage import DemoError
 from deploy.rollout.replay import Script, from_ratings
 from trainer.data import SHIPPED, Ratings, all_ratings, resolve
 
+DATA = os.environ.get("DEMO_DATA", SHIPPED)
+"""Folder of ratings and films that are imported, and whose people visit."""
 PEOPLE = 100
 FEWEST, MOST = 20, 150
 BULK = 500
@@ -34,7 +37,7 @@ class Audience:
 
 def audience(prefix: str) -> Audience:
     """The same people every time, under ids that begin with ``prefix``."""
-    ratings = all_ratings(resolve(SHIPPED))
+    ratings = all_ratings(resolve(DATA))
     counts: dict[str, int] = {}
     for user in ratings.user_ids.tolist():
         counts[user] = counts.get(user, 0) + 1
