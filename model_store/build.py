@@ -14,7 +14,7 @@ from handlers.checksums import CHECKSUMS_FILE, write_checksums
 from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, load_config
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.engines import Probe, save_probe
-from handlers.engines.choose import ONNX_FILE
+from handlers.engines.machine import ONNX_FILE
 from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 from handlers.engines.parity import PROBE_FILE, check_parity
 from handlers.exceptions import HandlerError

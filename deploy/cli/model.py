@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from deploy.cli.model_engines import compile_
 from deploy.cli.model_sharing import publish, pull_
 from deploy.cli.model_signing import keygen, sign_
 from deploy.cli.model_tidy import diff, rm
@@ -126,20 +127,29 @@ def show(reference: str, packages: Path | None, as_json: bool) -> None:
 @command.command("verify")
 @click.argument("reference")
 @SOURCES
+@click.option(
+    "--all-engines/--no-engines", default=True, help="try every engine (the default), or only check files"
+)
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="of each engine")
 @AS_JSON
-def verify_(reference: str, packages: Path | None, as_json: bool) -> None:
-    """Check every file of REFERENCE against its checksum, and every engine against the recorded vectors.
+def verify_(reference: str, packages: Path | None, all_engines: bool, threads: int, as_json: bool) -> None:
+    """Check signature and files of REFERENCE, and every engine against the recorded vectors.
 
-    Exit code 1 if a file is missing or changed, or if no engine passes.
+    Exit code 1 if the signature is wrong, a file is missing or changed, or if no engine passes. Times are
+    medians of one film and of 16, all engines by turns.
+
+    \b
+    Example:
+      marquee model verify item-encoder@1 --all-engines
     """
     package = _anywhere(reference, packages)
     engines: list[dict[str, Any]] = []
     with package_errors():
         signer = verify(package, trust(load_settings()))
-        if package.manifest.kind == "built":
+        if all_engines and package.manifest.kind == "built":
             from model_store.engines import try_engines
 
-            engines = [msgspec.to_builtins(row) for row in try_engines(package)]
+            engines = [msgspec.to_builtins(row) for row in try_engines(package, threads)]
     result = {
         "package": package.manifest.reference,
         "kind": package.manifest.kind,
@@ -156,7 +166,7 @@ def verify_(reference: str, packages: Path | None, as_json: bool) -> None:
         )
         if engines:
             rows = [list(row.values()) for row in engines]
-            out().print(table("engines", list(engines[0]), rows, right=[1, 2, 3, 4]))
+            out().print(table("engines", list(engines[0]), rows, right=range(1, 6)))
     if engines and not any(row["passed"] for row in engines):
         raise SystemExit(1)
 
@@ -183,5 +193,5 @@ def _described(package: Package) -> dict[str, Any]:
     return {"path": str(package.path), "digest": package.manifest.digest, **manifest}
 
 
-for _part in (keygen, sign_, publish, pull_, diff, rm):
+for _part in (keygen, sign_, publish, pull_, diff, rm, compile_):
     command.add_command(_part)

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import structlog
 
+from handlers.engines.aot_inductor import AotInductorEngine
 from handlers.engines.base import Engine
 from handlers.engines.eager import EagerEngine
+from handlers.engines.machine import ONNX_FILE, machine_folder
+from handlers.engines.metrics import count
 from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 from handlers.engines.parity import Probe, check_parity
+from handlers.engines.tensorrt import TensorRtEngine
 from handlers.exceptions import EngineUnavailableError, HandlerError
 
-ONNX_FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
+FP16_FILE, INT8_FILE = "model.fp16.onnx", "model.int8.onnx"
 
 _log = structlog.get_logger("handlers.engines")
 
@@ -29,9 +33,17 @@ class Candidate:
 
 
 def candidates(folder: Path, threads: int) -> list[Candidate]:
-    """The engines for the package in ``folder``, best first."""
+    """The engines for the package in ``folder``, best first; each looks for what it needs when tried."""
+    made_here = machine_folder(folder)
+    half = folder / FP16_FILE
+    typed = half if half.is_file() else folder / ONNX_FILE
+    int8 = folder / INT8_FILE
+    if made_here is not None and not int8.is_file():
+        int8 = made_here / INT8_FILE
     return [
-        Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(folder / INT8_FILE, threads, True)),
+        Candidate("tensorrt", lambda: TensorRtEngine(typed, made_here)),
+        Candidate("aotinductor", lambda: AotInductorEngine(made_here, threads)),
+        Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(int8, threads, True)),
         Candidate("onnxruntime", lambda: OnnxRuntimeEngine(folder / ONNX_FILE, threads)),
         Candidate("eager", lambda: EagerEngine(folder, threads)),
     ]
@@ -56,9 +68,11 @@ def choose_engine(tried: Sequence[Candidate], probe: Probe) -> Engine:
         else:
             seconds = round(time.perf_counter() - started, 3)
             if parity.passed:
+                count(candidate.name, "taken")
                 _log.info("engine taken", engine=candidate.name, parity=str(parity), seconds=seconds)
                 return engine
             reason = f"parity: {parity}"
+        count(candidate.name, "passed over")
         _log.info("engine passed over", engine=candidate.name, reason=reason)
         reasons.append(f"{candidate.name}: {reason}")
     raise HandlerError("no engine can run this package: " + "; ".join(reasons))

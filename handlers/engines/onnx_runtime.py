@@ -29,7 +29,7 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         if not path.is_file():
-            raise EngineUnavailableError(f"{path.name} is not in the package")
+            raise EngineUnavailableError(f"{path.name} is neither in the package nor made here")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

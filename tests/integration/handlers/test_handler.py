@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,29 +11,14 @@ import numpy as np
 import pytest
 
 from deploy.stack.torchserve import TorchServe
-from handlers.engines.choose import ONNX_FILE
+from handlers.engines.machine import ONNX_FILE
 from handlers.exceptions import PackageFileError
 from handlers.item_encoder import ItemEncoderHandler
 from model_store import PackageExistsError, build
 from model_store.engines import try_engines
 from tests.integration.encoder.tiny import NAME, VERSION, Tiny, tiny_package
+from tests.integration.handlers.context import Context
 from trainer.space import SpaceOptions, train_space, write_package
-
-
-class Context(SimpleNamespace):
-    """What the handler asks of TorchServe's context, taking down what it is told."""
-
-    def __init__(self, folder: Path, kinds: list[str]) -> None:
-        super().__init__(system_properties={"model_dir": str(folder)}, kinds=kinds, status={}, types={})
-
-    def get_request_header(self, index: int, name: str) -> str | None:
-        return self.kinds[index] if name == "Content-Type" else None
-
-    def set_response_status(self, code: int, phrase: str, index: int) -> None:
-        self.status[index] = (code, phrase)
-
-    def set_response_content_type(self, index: int, kind: str) -> None:
-        self.types[index] = kind
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +70,7 @@ def test_without_an_onnx_file_the_eager_engine_takes_over_and_agrees(tiny: Tiny)
     assert rows["eager"].passed
     assert rows["eager"].cosine == pytest.approx(1.0, abs=1e-6)
     assert not rows["onnxruntime-int8"].passed
-    assert "not in the package" in rows["onnxruntime-int8"].reason
+    assert "neither in the package" in rows["onnxruntime-int8"].reason
 
 
 def test_building_again_changes_nothing_and_another_source_is_refused(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""``marquee model compile``: engines made for this machine, beside the packages."""
+
+from __future__ import annotations
+
+import click
+
+from deploy.cli.output import AS_JSON, bars, out, print_json
+from deploy.packages import package_errors, trust
+from model_store import find
+from streaming.settings import load_settings
+
+
+@click.command("compile")
+@click.argument("reference")
+@click.option(
+    "--engine",
+    "engines",
+    type=click.Choice(["int8", "aotinductor"]),
+    multiple=True,
+    help="one of them; both by default",
+)
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="compiled in; workers use 1")
+@AS_JSON
+def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bool) -> None:
+    """Make engines of REFERENCE for this machine: int8 matrices, and native code (AOTInductor).
+
+    They lie beside the packages, not in them, and are never loaded on another kind of machine; workers take
+    the first that proves itself. int8 outside the parity limits is not kept (exit code 1). AOTInductor needs
+    a C++ compiler and a minute or two.
+
+    \b
+    Example:
+      marquee model compile item-encoder@1
+    """
+    from model_store.compile import compile_package, quantise_package
+
+    settings = load_settings()
+    made: dict[str, str] = {}
+    with package_errors(), bars(as_json) as progress:
+        package = find(reference, settings.models, trust(settings))
+        for engine in engines or ("aotinductor", "int8"):
+            progress.step(f"{package.manifest.reference}: {engine}")
+            if engine == "int8":
+                path, parity = quantise_package(package)
+                made[engine] = f"{path} ({parity})"
+            else:
+                made[engine] = str(compile_package(package, threads))
+    if as_json:
+        print_json({"package": package.manifest.reference, "threads": threads, **made})
+    else:
+        for engine, place in made.items():
+            out().print(f"{engine}: {place}")

@@ -1,0 +1,64 @@
+"""Where what belongs to one machine lies: engines compiled here, speeds measured here. Never in a package.
+
+``<models>/../engines/<SHA-256 of model.onnx>/<machine>/``: another model, processor or torch finds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import msgspec
+
+from handlers.checksums import CHECKSUMS_FILE
+from handlers.trust import MANIFEST_FILE, MODELS_VARIABLE
+
+ONNX_FILE = "model.onnx"
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "sve")
+
+
+def cpu_flags() -> list[str]:
+    """Those of this processor's instruction sets that engines care for; none where Linux does not say."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    line = next((one for one in text.splitlines() if one.startswith(("flags", "Features"))), "")
+    there = set(line.split())
+    return [flag for flag in _FLAGS if flag in there]
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((one.partition(":")[2].strip() for one in lines if one.startswith("model name")), "unknown")
+
+
+def machine_id() -> str:
+    """12 hexadecimal digits of processor, instruction sets and torch: native code fits where they agree."""
+    facts = (platform.machine(), cpu_name(), ",".join(cpu_flags()), metadata.version("torch"))
+    return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()[:12]
+
+
+def machine_folder(folder: Path) -> Path | None:
+    """Where this machine keeps what it made of the package in ``folder``; ``None`` if nobody says where."""
+    models = os.environ.get(MODELS_VARIABLE, "")
+    if (folder / MANIFEST_FILE).is_file():
+        root = folder.absolute().parents[2]
+    elif models:
+        root = Path(unquote(urlparse(models).path) if models.startswith("file://") else models).parent
+    else:
+        return None
+    try:
+        sums = msgspec.json.decode((folder / CHECKSUMS_FILE).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return None
+    onnx = sums.get(ONNX_FILE)
+    return None if onnx is None else root / "engines" / onnx[:32] / machine_id()

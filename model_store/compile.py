@@ -1,0 +1,100 @@
+"""What one machine makes of a built package for itself: native code (AOTInductor), or matrices in int8."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from handlers.config import load_config
+from handlers.engines.aot_inductor import compiled_file
+from handlers.engines.choose import INT8_FILE
+from handlers.engines.machine import ONNX_FILE, machine_folder
+from handlers.engines.parity import PROBE_FILE, Parity, check_parity, load_probe
+from handlers.exceptions import HandlerError
+from model_store.exceptions import ModelStoreError
+from model_store.store import Package
+
+
+def quantise_package(package: Package) -> tuple[Path, Parity]:
+    """The int8 file in this machine's folder, and what the probe says of it; it replaces an earlier one.
+
+    Raises:
+        ModelStoreError: the package cannot be read, or int8 is outside the parity limits: then none is kept.
+    """
+    from handlers.engines.onnx_runtime import OnnxRuntimeEngine
+    from model_store.int8 import quantise
+
+    folder = _own_folder(package)
+    aside = folder / f".{os.getpid()}.onnx"
+    try:
+        probe = load_probe(package.path / PROBE_FILE)
+        quantise(package.path / ONNX_FILE, aside, probe.inputs)
+        parity = check_parity(OnnxRuntimeEngine(aside, reduced_precision=True), probe)
+        if not parity.passed:
+            raise ModelStoreError(f"int8 is outside the parity limits: {parity}")
+        aside.replace(folder / INT8_FILE)
+    except HandlerError as error:
+        raise ModelStoreError(f"{package.manifest.reference} cannot be quantised: {error}") from None
+    finally:
+        aside.unlink(missing_ok=True)
+    return folder / INT8_FILE, parity
+
+
+def compile_package(package: Package, threads: int = 1) -> Path:
+    """The compiled network's file in this machine's folder; it replaces an earlier one. Needs a C++ compiler.
+
+    Shapes vary as the manifest says, by the names of the sizes.
+
+    Raises:
+        ModelStoreError: the package cannot be read, or the compiler is missing or fails.
+    """
+    import torch
+
+    from handlers.network import load_network
+
+    folder = _own_folder(package)
+    target = folder / compiled_file(threads)
+    aside = folder / f".{os.getpid()}.pt2"
+    torch.set_num_threads(threads)
+    try:
+        network = load_network(package.path, load_config(package.path))
+        probe = load_probe(package.path / PROBE_FILE)
+        example = {name: torch.from_numpy(value) for name, value in probe.inputs.items()}
+        with torch.no_grad():
+            exported = torch.export.export(network, (), example, dynamic_shapes=_shapes(package))
+            torch._inductor.aoti_compile_and_package(exported, package_path=str(aside))
+        aside.chmod(0o600)
+        aside.replace(target)
+    except HandlerError as error:
+        raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {error}") from None
+    except Exception as error:  # torch's compiler raises dozens of kinds
+        reason = str(error).strip().splitlines() or [repr(error)]
+        raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {reason[0]}") from None
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
+
+
+def _own_folder(package: Package) -> Path:
+    folder = machine_folder(package.path)
+    if folder is None:
+        raise ModelStoreError(f"{package.manifest.reference} is not built; only built packages are compiled")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _shapes(package: Package) -> dict[str, dict[int, Any]]:
+    import torch
+
+    made: dict[str, Any] = {}
+    shapes: dict[str, dict[int, Any]] = {}
+    for name, tensor in package.manifest.inputs.items():
+        shapes[name] = {}
+        for axis, size in enumerate(tensor.shape):
+            if isinstance(size, str):
+                low, high = tensor.range[size]
+                # one row would be taken for a constant
+                made.setdefault(size, torch.export.Dim(size, min=max(low, 1), max=high))
+                shapes[name][axis] = made[size]
+    return shapes
