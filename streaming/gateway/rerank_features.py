@@ -147,11 +147,12 @@ def features(
     cosine_score = score / np.maximum(length, 1e-6)
     nearest = nearest_3 = nearest_10 = z_nearest = zero
     if len(liked):
-        cosines = by_l / np.maximum(length, 1e-6)[:, None] / np.maximum(liked.lengths, 1e-6)[None]
+        scaled = by_l / np.maximum(liked.lengths, 1e-6)[None]
         few = min(10, len(liked))
-        # the ten largest in falling order; a partition first, for users with many likes
-        largest = np.partition(cosines, len(liked) - few, axis=1)[:, len(liked) - few :]
-        ordered: Float32 = -np.sort(-largest, axis=1).astype(np.float32)
+        # the ten largest in falling order; a partition first, for users with many likes. A candidate's own
+        # length changes none of its order
+        largest = np.partition(scaled, len(liked) - few, axis=1)[:, len(liked) - few :]
+        ordered: Float32 = (-np.sort(-largest, axis=1) / np.maximum(length, 1e-6)[:, None]).astype(np.float32)
         nearest, nearest_3, nearest_10 = ordered[:, 0], _top_mean(ordered, 3), _top_mean(ordered, 10)
         z_nearest = _z(by_l.max(axis=1))
     columns = (
@@ -207,5 +208,7 @@ def _years(theirs: Float32, liked: Float32) -> tuple[Float32, Float32, Float32]:
     if not len(liked):
         return year, zero, zero
     distance = np.abs(theirs - liked.mean()) / (liked.std() + 3)
-    density = np.exp(-np.square((theirs[:, None] - liked[None]) / 5)).mean(axis=1)
+    # users with many likes have few different years
+    years, counts = np.unique(liked, return_counts=True)
+    density = np.exp(-np.square((theirs[:, None] - years[None]) / 5)) @ counts / len(liked)
     return year, np.where(known, distance, zero), np.where(known, density, zero)
