@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,7 +52,8 @@ class House:
             self.put(item)
         for user in range(USERS):
             for item in self._rng.sample(self.tiny.items, 8):
-                self.rate(f"u{user}", item.item_id, self._rng.choice((1.0, 3.0, 4.0, 5.0)))
+                value, age = self._rng.choice((1.0, 3.0, 4.0, 5.0)), self._rng.random() * 10
+                self.rate(f"u{user}", item.item_id, value, age)
         assert self.producer.flush(20) == 0
 
     def put(self, item: Item) -> None:
@@ -65,8 +66,8 @@ class House:
         partition = partition_of(item_id, self.settings.topics.items_partitions)
         self.producer.produce(self.names.items, value, item_id, partition=partition)
 
-    def rate(self, user: str, item: str, value: float) -> None:
-        self.send(RatingEvent(user, datetime.now(UTC), item, value))
+    def rate(self, user: str, item: str, value: float, age_days: float = 0.0) -> None:
+        self.send(RatingEvent(user, datetime.now(UTC) - timedelta(days=age_days), item, value))
 
     def send(self, event: RatingEvent) -> None:
         partition = partition_of(event.user_id, self.settings.topics.ratings_partitions)

@@ -79,7 +79,10 @@ def test_a_whole_life_by_commands(house: House) -> None:
     house.rollout("start", PACKAGE, "--no-verify", code=2)  # not without a reason
     first = house.answer("start", PACKAGE, "--promote", "--operator", "ann")["space"]
     house.staffed(first)
-    second = house.answer("start", PACKAGE, "--policy", "weighted", "--detach", "--reason", "try")["space"]
+    # ratings are up to ten days old: a half-life of two makes other profiles, which the checks recompute
+    aging = ["--policy", "weighted", "--half-life", "2"]
+    second = house.answer("start", PACKAGE, *aging, "--detach", "--reason", "try")["space"]
+    assert "-weighted-2d-" in second
     assert house.states() == {first: "champion", second: "backfilling"}
 
     # not proven, not served: the machine says what is legal instead
@@ -135,6 +138,7 @@ def test_a_whole_life_by_commands(house: House) -> None:
     ]
     differences = house.answer("diff", first, second)["differences"]
     assert differences["policy: name"] == ["mean", "weighted"]
+    assert differences["policy: half_life_days"] == [0, 2]
     assert "package" not in differences
 
 
