@@ -96,8 +96,8 @@ def altered(films: Frozen, seed: int) -> Iterator[tuple[str, Frozen]]:
 
 def _vectors(task: Task, train: Interactions, choice: Choice, gains: tuple[float, ...]) -> list[Float64]:
     """Content vectors [items, dim] of all films at each gain, learnt from ``train``."""
-    lesson, base, _ = lesson_of(task, train, choice.kernel, choice.penalty)
-    said = base_says(task, base, choice.kernel, lesson.films, task.films)
+    lesson, base, _ = lesson_of(task, train, choice.shape)
+    said = base_says(task, base, choice.shape.kernel, lesson.films, task.films)
     if not any(gains):
         return [said for _ in gains]
     fusion = new_fusion(task)

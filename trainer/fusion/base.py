@@ -76,7 +76,10 @@ def fit_base(
     folds: int,
     seed: int,
 ) -> Base:
-    """The base on n films: ``variants`` (the first: as they are), ``targets`` [n, dim], ``counts`` [n]."""
+    """The base on n films: ``variants`` (the first: as they are), ``targets`` [n, dim], ``counts`` [n].
+
+    With one fold nothing is held out, and ``held_out`` is empty.
+    """
     anchors = anchors_of(counts, limit)
     first, *others = variants
     films = rounded(variants[first])
@@ -93,8 +96,8 @@ def fit_base(
     outer = [weighted[fold == f].T @ centred[fold == f] for f in range(folds)]
     whole, right = np.sum(inner, axis=0), np.sum(outer, axis=0)
     prior = penalty * (gram[anchors] + _JITTER * np.eye(len(anchors)))
-    held_out = {name: np.tile(bias, (len(n), 1)) for name in variants}
-    for f in range(folds):
+    held_out = {name: np.tile(bias, (len(n), 1)) for name in variants if folds > 1}
+    for f in range(folds if folds > 1 else 0):
         weights = scipy.linalg.solve(whole - inner[f] + prior, right - outer[f], assume_a="pos")
         for name, matrix in matrices.items():
             held_out[name][fold == f] += matrix[fold == f] @ weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from trainer.fusion.base import Base, fit_base, kernel_matrix
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.module import Lesson
 from trainer.fusion.options import ALL, GAINS, VARIANTS, FusionOptions
-from trainer.fusion.search import Searched, empty_likeness, search_kernel
+from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
 from trainer.fusion.train import Judge, train_correction
 from trainer.space.collaborative import item_vectors, top_eigenpairs
 from trainer.space.embed import Progress
@@ -44,10 +44,10 @@ class Task:
         w, v = top_eigenpairs(data.matrix(self.like_threshold, self.neutral_weight), self.config.dim)
         return item_vectors(w, v, self.regularisation, self.config.dim)
 
-    def aims(self, targets: Float64) -> Float64:
+    def aims(self, targets: Float64, length_power: float) -> Float64:
         """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
         lengths = np.linalg.norm(targets, axis=1, keepdims=True)
-        shorter = np.divide(targets, lengths**self.options.length_power, where=lengths > 0, out=targets * 0)
+        shorter = np.divide(targets, lengths**length_power, where=lengths > 0, out=targets * 0)
         out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** self.options.rank_power
         return out
 
@@ -56,8 +56,7 @@ class Task:
 class Choice:
     """What held-out films chose."""
 
-    kernel: KernelConfig
-    penalty: float
+    shape: Shape
     epochs: int
     gain: float
     metrics: dict[str, float]
@@ -115,59 +114,57 @@ def base_says(
     return said
 
 
-def lesson_of(
-    task: Task, data: Interactions, kernel: KernelConfig, penalty: float
-) -> tuple[Lesson, Base, Mask]:
+def start_of(options: FusionOptions) -> Shape:
+    """Where the search begins."""
+    return Shape(options.kernel, options.penalty, options.length_power)
+
+
+def lesson_of(task: Task, data: Interactions, shape: Shape) -> tuple[Lesson, Base, Mask]:
     """What a correction on the ratings ``data`` learns from, the base under it, and which films they are."""
     counts = data.counts()
     warm = counts > 0
     rows = np.flatnonzero(warm)
     films, targets = task.films.take(rows), task.targets(data)
-    likeness = empty_likeness(task.config, kernel, films.patches.shape[2])
-    variants = {name: films.compared(name) for name in VARIANTS}
+    likeness = empty_likeness(task.config, shape.kernel, films.patches.shape[2])
+    names = VARIANTS if task.options.folds > 1 else VARIANTS[:1]
+    variants = {name: films.compared(name) for name in names}
     limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
-    power, aims = task.options.rating_power, task.aims(targets)
-    base = fit_base(likeness, variants, aims[rows], counts[rows], penalty, power, limit, folds, seed)
+    power, aims = task.options.rating_power, task.aims(targets, shape.length_power)
+    base = fit_base(likeness, variants, aims[rows], counts[rows], shape.penalty, power, limit, folds, seed)
     liked = data.liked(task.like_threshold)
     lesson = Lesson(films, base.held_out, aims[rows], counts[rows], profiles(liked, targets), liked[:, rows])
     return lesson, base, warm
-
-
-def find_kernel(task: Task, data: Interactions, progress: Progress) -> Searched:
-    """By the error on held-out films of ``data`` alone."""
-    counts = data.counts()
-    rows = np.flatnonzero(counts > 0)
-    targets = task.targets(data)
-    users = profiles(data.liked(task.like_threshold), targets)
-    return search_kernel(
-        task.config,
-        task.films.take(rows).compared(),
-        task.aims(targets)[rows],
-        counts[rows],
-        np.square(users).mean(axis=0),
-        (task.options.kernel, task.options.penalty),
-        task.options.rating_power,
-        task.options.seed,
-        lambda done, of: progress("comparing films", done, of),
-    )
 
 
 def choose(
     task: Task, warm_part: Interactions, cold_part: Interactions, cold: Mask, work: Path, progress: Progress
 ) -> Choice:
     """Kernel, epochs and gain that rank the films ``cold`` [items] best, learning from the others alone."""
-    found = find_kernel(task, warm_part, progress)
-    kernel = found.kernel
-    lesson, base, _ = lesson_of(task, warm_part, kernel, found.penalty)
     held = np.flatnonzero(cold)
     judged = task.films.take(held)
-    said = base_says(task, base, kernel, lesson.films, judged)
     relevant, rated = cold_part.liked(task.like_threshold), warm_part.rated()
+    users = profiles(warm_part.liked(task.like_threshold), task.targets(warm_part))
+
+    def score(vectors_of_held: Float64) -> float:
+        vectors = np.zeros((len(cold), vectors_of_held.shape[1]))
+        vectors[held] = vectors_of_held
+        return rank(users, vectors, rated, relevant, candidates=cold).summary(len(held))["ndcg@10"]
+
+    quick = replace(task, options=replace(task.options, folds=1, anchors=min(ANCHORS, task.options.anchors)))
+
+    def score_of(shape: Shape) -> float:
+        lesson, base, _ = lesson_of(quick, warm_part, shape)
+        return score(base_says(quick, base, shape.kernel, lesson.films, judged))
+
+    shape = search_shape(
+        score_of, start_of(task.options), lambda done, of: progress("comparing films", done, of)
+    )
+    kernel = shape.kernel
+    lesson, base, _ = lesson_of(task, warm_part, shape)
+    said = base_says(task, base, kernel, lesson.films, judged)
 
     def ndcg(added: Float64) -> float:
-        vectors = np.zeros((len(cold), said.shape[1]))
-        vectors[held] = said + added
-        return rank(lesson.profiles, vectors, rated, relevant, candidates=cold).summary(len(held))["ndcg@10"]
+        return score(said + added)
 
     fusion = new_fusion(task)
     epochs = train_correction(
@@ -185,13 +182,13 @@ def choose(
         without = base_says(task, base, kernel, lesson.films, judged, name)
         without += gain * corrections(fusion, judged, name)
         metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = ndcg(without - said)
-    return Choice(kernel, found.penalty, epochs, gain, metrics)
+    return Choice(shape, epochs, gain, metrics)
 
 
 def fit(task: Task, data: Interactions, choice: Choice, work: Path, progress: Progress) -> Fitted:
     """Base and correction on all films with ratings in ``data``, as ``choice`` says."""
-    lesson, base, warm = lesson_of(task, data, choice.kernel, choice.penalty)
+    lesson, base, warm = lesson_of(task, data, choice.shape)
     fusion = new_fusion(task)
     if choice.gain:
         train_correction(fusion, lesson, task.options, work / "whole", choice.epochs, progress)
-    return Fitted(base, choice.kernel, fusion, warm)
+    return Fitted(base, choice.shape.kernel, fusion, warm)

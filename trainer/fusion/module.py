@@ -98,8 +98,7 @@ class CorrectionModule(lightning.LightningModule):
         """Squared error against the targets, and how liked films rank among the batch's."""
         rows: Int64 = batch.cpu().numpy()
         random = np.random.default_rng((self.options.seed, self.current_epoch, batch_idx, 1))
-        share = self.options.leave_out
-        chances = [1 - share * (len(VARIANTS) - 1)] + [share] * (len(VARIANTS) - 1)
+        chances = [1 - sum(self.options.leave_out), *self.options.leave_out]
         variants = random.choice(len(VARIANTS), len(rows), p=chances)
         names = [VARIANTS[i] for i in variants]
         base = np.stack([self.lesson.held_out[name][row] for name, row in zip(names, rows, strict=True)])

@@ -27,12 +27,12 @@ class FusionOptions:
     """At most; the films with most ratings."""
     kernel: KernelConfig = field(default_factory=KernelConfig)
     """Where the search for the base's begins."""
-    penalty: float = 0.1
+    penalty: float = 0.3
     """Of the base, where the search begins."""
     rating_power: float = 0.0
     """Films weigh by this power of their number of ratings in the base."""
-    length_power: float = 0.5
-    """Content aims at c / |c|^this: lengths are long-tailed, and few famous films would decide all."""
+    length_power: float = 0.25
+    """Of the base, see :class:`trainer.fusion.search.Shape`; where the search begins."""
     rank_power: float = 0.1
     """Content aims at direction d times d^this: what ratings say of later directions is shrunk more."""
     folds: int = 5
@@ -47,8 +47,9 @@ class FusionOptions:
     dropout: float = 0.3
     ranking: float = 0.05
     """Weight of the ranking loss beside the squared error."""
-    leave_out: float = 0.15
-    """Share of films that are trained without text, without poster, and without metadata, each."""
+    leave_out: tuple[float, float, float] = (0.15, 0.5, 0.15)
+    """Shares of films that are trained without text, without poster, without metadata. Posters are learnt by
+    heart before anything else."""
     seed: int = 0
     threads: int = 1
     """Fixed, for another number sums in another order."""

@@ -98,7 +98,7 @@ def fusion_side(
     anchors = frozen.side[np.flatnonzero(fitted.warm)[fitted.base.anchors]]
     most = int((anchors[:, config.features.columns["year"][1] :] != 0).sum(axis=1).max())
     known = msgspec.structs.replace(
-        config.fusion, anchors=len(fitted.base.anchors), people=most, kernel=choice.kernel
+        config.fusion, anchors=len(fitted.base.anchors), people=most, kernel=choice.shape.kernel
     )
     config = msgspec.structs.replace(config, fusion=known)
     network = build_network(config)
@@ -113,12 +113,13 @@ def fusion_side(
         "poster_model": config.poster_model.package if config.poster_model else "",
         "posters": int((frozen.poster_rows >= 0).sum()),
         "anchors": known.anchors,
-        "kernel_penalty": choice.penalty,
+        "base_penalty": choice.shape.penalty,
+        "base_length_power": choice.shape.length_power,
         "epochs": choice.epochs,
         "correction_gain": choice.gain,
         "content_scale": scale,
         "correction": f"width {known.width}, depth {known.depth}, ranking loss {sizes.ranking}",
-        **{f"kernel_{name}": value for name, value in msgspec.structs.asdict(choice.kernel).items()},
+        **{f"kernel_{name}": value for name, value in msgspec.structs.asdict(choice.shape.kernel).items()},
     }
     return ContentSide(
         config,
@@ -143,10 +144,8 @@ def choose_scale(
     others: the scale says by how much.
     """
     part, validation = rating_cut(task.data, options)
-    _, base, warm = lesson_of(
-        replace(task, options=replace(task.options, folds=2)), part, choice.kernel, choice.penalty
-    )
-    content = base_says(task, base, choice.kernel, task.films.take(np.flatnonzero(warm)), task.films)
+    _, base, warm = lesson_of(replace(task, options=replace(task.options, folds=1)), part, choice.shape)
+    content = base_says(task, base, choice.shape.kernel, task.films.take(np.flatnonzero(warm)), task.films)
     targets, counts = task.targets(part), part.counts()
     liked, rated = part.liked(options.like_threshold), part.rated()
     relevant = validation.liked(options.like_threshold)
