@@ -39,6 +39,10 @@ test-all: setup  ## the full matrix of faults
 test-mutants: setup  ## switch each protection off: the test that names it must fail
 	@python -m tests.faults.mutants
 
+tensorrt-check: setup  ## NVIDIA's parser and builder on every ONNX file, without a GPU (fetches 100 MB)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/tensorrt.txt
+	@pytest tests/integration/tensorrt $(ARGS)
+
 lint: setup  ## ruff and mypy --strict
 	@ruff check . && ruff format --check . && mypy
 
