@@ -20,8 +20,8 @@ ratings, as long as title and year match. The length of a vector means how broad
 inner product, never by cosine."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
-    "linear": "Posters are ignored.",
-    "fusion": "Posters are seen small, and say little beside text and metadata (see the figures).",
+    "linear": "Posters are ignored; films without ratings are known by their text alone.",
+    "fusion": """How little posters say of cold films beside text and metadata: compare `no_poster` with the whole.""",
 }
 
 
@@ -53,9 +53,9 @@ rating.
 |---|---|
 {table}
 
-**Limits.** {_LIMITS[architecture]} Who rates on MovieLens is not everyone; films without ratings are known by
-their text alone. Texts of the shipped data exist mostly for films before 2001, which the model may take for
-popularity. English text is read best.
+**Limits.** {_LIMITS[architecture]}
+Who rates on MovieLens is not everyone. Texts of the shipped data exist mostly for films before 2001, which
+the model may take for popularity. English text is read best.
 
 **Licences.**
 {licences}
