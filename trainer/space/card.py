@@ -21,7 +21,7 @@ inner product, never by cosine."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
     "linear": "Posters are ignored; films without ratings are known by their text alone.",
-    "fusion": """How little posters say of cold films beside text and metadata: compare `no_poster` with the whole.""",
+    "fusion": "How little posters say beside text and metadata: compare `no_poster` with the whole.",
 }
 
 
