@@ -165,7 +165,7 @@ def verify_(reference: str, packages: Path | None, all_engines: bool, threads: i
             + (f"signed by {signer}" if signer else "not signed")
         )
         if engines:
-            rows = [list(row.values()) for row in engines]
+            rows = [list(_readable(row).values()) for row in engines]
             out().print(table("engines", list(engines[0]), rows, right=range(1, 6)))
     if engines and not any(row["passed"] for row in engines):
         raise SystemExit(1)
@@ -178,6 +178,13 @@ def _anywhere(reference: str, packages: Path | None) -> Package:
             return locate(reference, settings.models)
         except LookupError:
             return find_source(reference, package_sources(settings, packages))
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Three digits would round every cosine to 1."""
+    if row["cosine"] is None:
+        return row
+    return {**row, "cosine": f"{row['cosine']:.6f}", "length_error": f"{row['length_error']:.1e}"}
 
 
 def _references(packages: list[Package]) -> set[str]:

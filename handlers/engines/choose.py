@@ -42,8 +42,8 @@ def candidates(folder: Path, threads: int) -> list[Candidate]:
         int8 = made_here / INT8_FILE
     return [
         Candidate("tensorrt", lambda: TensorRtEngine(typed, made_here)),
-        Candidate("aotinductor", lambda: AotInductorEngine(made_here, threads)),
         Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(int8, threads, True)),
+        Candidate("aotinductor", lambda: AotInductorEngine(made_here, threads)),
         Candidate("onnxruntime", lambda: OnnxRuntimeEngine(folder / ONNX_FILE, threads)),
         Candidate("eager", lambda: EagerEngine(folder, threads)),
     ]
