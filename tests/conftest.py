@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ QUICK_SESSION = SessionSettings(
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed before anything is collected."""
     os.environ.setdefault(SEED_VARIABLE, str(random.SystemRandom().randrange(2**32)))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell starts what runs in its background deaf to Ctrl-C, and what tests start would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [n for n in os.environ if n.startswith("MARQUEE_")]:
         # a stack that runs on this machine must not reach into tests
         if name not in {SEED_VARIABLE, VARIABLE, "MARQUEE_DATA"}:
