@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
 from deploy.cli.rollout import command
-from streaming.control.documents import SpaceDocument
+from streaming.control.documents import LIVE_STATES, SpaceDocument
 from streaming.control.reader import read_control
 from streaming.events import Item, RatingEvent, encode
 from streaming.exceptions import MarqueeError
@@ -22,7 +23,7 @@ from streaming.settings import Settings
 from streaming.topics import TopicNames
 from tests.integration.conftest import Spawn
 from tests.integration.encoder.tiny import Tiny
-from tests.support import MarqueeProcess, settings_env
+from tests.support import MarqueeProcess, settings_env, until
 
 USERS = 25
 
@@ -77,6 +78,18 @@ class House:
         """What the supervisor does when it sees a live space."""
         self.workers[space] = self._spawn("space", space, self.settings, environment=environment)
         return self.workers[space]
+
+    def staffed_once_live(self, space: str) -> None:
+        """As the supervisor waits for it: a worker of a space that is not live ends at once."""
+
+        def live() -> bool:
+            return self.spaces()[space].state in LIVE_STATES
+
+        def begin() -> None:
+            until(live, 120, what=f"{space} is live")
+            self.staffed(space)
+
+        threading.Thread(target=begin, daemon=True).start()
 
     def rollout(self, *words: str, code: int = 0) -> Result:
         """``marquee rollout WORDS``, in this process; fails unless it ends with ``code``."""

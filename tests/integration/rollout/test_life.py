@@ -177,10 +177,10 @@ def test_killed_at_any_step_it_goes_on(house: House, start: str, end: str) -> No
     (space,) = house.spaces().values()
     assert space.state == "created", "the fault hit in the middle"
     assert house.answer("status")["unfinished"] == [space.space]
-    worker = house.staffed(space.space)
+    house.staffed_once_live(space.space)
     (ready,) = house.answer("resume")["spaces"]
     assert (ready["space"], ready["state"]) == (space.space, "ready")
-    worker.kill9()  # or it would mend what is broken now
+    house.workers[space.space].kill9()  # or it would mend what is broken now
     break_a_row(house.settings, space)
     with pytest.raises(NotProvenError, match="stale 1"):
         prove(house.settings, house.spaces()[space.space], 1.0)

@@ -100,7 +100,7 @@ def test_every_winner_is_seen_and_every_loser_is_told(ensured: Settings, rounds:
         change_control(ensured, "carl", "roll", lambda s, c: documents(s, c, "rollback", _other(s)))
         return len(records(ensured)) < written // 4
 
-    until(compacted, 60, what="control.v1 is compacted", interval_s=0.6)
+    until(compacted, 180, what="control.v1 is compacted", interval_s=0.6)
     fresh = read_control(ensured)
     after = [m for space in ("a", "b") for m in fresh.spaces[space].history if m.operator != "carl"]
     assert {m.revision: f"{m.operator} {m.reason}" for m in after} == won
