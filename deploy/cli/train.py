@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from deploy.cli import train_vit
-from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.cli.output import AS_JSON, bars
+from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
 from streaming.settings import load_settings
 
@@ -143,8 +144,6 @@ def space(
     """
     if (posters or work) and not poster_model:
         raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")
-    from model_store import PackageExistsError
-    from model_store.manifest import check_names
     from trainer.space import SpaceOptions, train_space, write_package
 
     root = target or load_settings().home.absolute() / "packages"
@@ -166,25 +165,7 @@ def space(
     )
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_names(name, version)
-        if (root / name / version).exists():
-            # said before the work, not after it
-            raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+        check_new(root, name, version)
         package = write_package(train_space(data, name, version, options, progress.update), root)
-    seconds = time.monotonic() - started
-    manifest = package.manifest
-    if as_json:
-        print_json(
-            {
-                "package": manifest.reference,
-                "path": str(package.path),
-                "digest": manifest.digest,
-                "seconds": round(seconds, 3),
-                "parameters": manifest.parameters,
-                "metrics": manifest.metrics,
-            }
-        )
-        return
-    rows = [[name, value] for name, value in {**manifest.parameters, **manifest.metrics}.items()]
-    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
-    out().print(f"written to {package.path}; `marquee model build {package.path}` makes it ready to serve")
+    what_next = f"; `marquee model build {package.path}` makes it ready to serve"
+    show_trained(package, time.monotonic() - started, as_json, what_next)

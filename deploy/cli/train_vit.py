@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.cli.output import AS_JSON, bars
+from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
 from streaming.settings import load_settings
 
@@ -95,8 +96,6 @@ def vit(
     Exit code 2: a table, poster or weight file is missing or bad; the message names file and row.
     """
     from handlers.vit import ViTConfig
-    from model_store import PackageExistsError
-    from model_store.manifest import check_names
     from trainer.data.shipped import cache_folder
     from trainer.exceptions import TrainingError
     from trainer.vision import run_training
@@ -106,10 +105,7 @@ def vit(
     root = target or home / "packages"
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_names(name, version)
-        if (root / name / version).exists():
-            # said before the work, not after it
-            raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+        check_new(root, name, version)
         try:
             model = ViTConfig(width=width, depth=depth, heads=max(1, width // 64))
             options = ViTOptions.of(
@@ -135,20 +131,4 @@ def vit(
             cache_folder() / "vision",
             progress.update,
         )
-    seconds = time.monotonic() - started
-    manifest = package.manifest
-    if as_json:
-        print_json(
-            {
-                "package": manifest.reference,
-                "path": str(package.path),
-                "digest": manifest.digest,
-                "seconds": round(seconds, 3),
-                "parameters": manifest.parameters,
-                "metrics": manifest.metrics,
-            }
-        )
-        return
-    rows = [[key, value] for key, value in {**manifest.parameters, **manifest.metrics}.items()]
-    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
-    out().print(f"written to {package.path}")
+    show_trained(package, time.monotonic() - started, as_json)

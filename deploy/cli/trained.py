@@ -1,0 +1,46 @@
+"""What every training command says: that a version is taken before the work, and what was made after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.cli.output import out, print_json, table
+
+if TYPE_CHECKING:
+    from model_store import Package
+
+
+def check_new(root: Path, name: str, version: str) -> None:
+    """Before the work, not after it.
+
+    Raises:
+        PackageExistsError: that version is there already.
+        ModelStoreError: name or version cannot be used.
+    """
+    from model_store import PackageExistsError
+    from model_store.manifest import check_names
+
+    check_names(name, version)
+    if (root / name / version).exists():
+        raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+
+
+def show_trained(package: Package, seconds: float, as_json: bool, what_next: str = "") -> None:
+    """Reference, place, parameters and metrics of a new package."""
+    manifest = package.manifest
+    if as_json:
+        print_json(
+            {
+                "package": manifest.reference,
+                "path": str(package.path),
+                "digest": manifest.digest,
+                "seconds": round(seconds, 3),
+                "parameters": manifest.parameters,
+                "metrics": manifest.metrics,
+            }
+        )
+        return
+    rows = [[key, value] for key, value in {**manifest.parameters, **manifest.metrics}.items()]
+    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
+    out().print(f"written to {package.path}{what_next}")
