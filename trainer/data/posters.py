@@ -19,14 +19,13 @@ from handlers.exceptions import ImageRefusedError
 from handlers.images import decode_poster
 from handlers.pixels import resize
 from trainer.exceptions import DataError
+from trainer.progress import Progress
 
 MAP_FILE, GENRES_FILE, FOLDER = "poster_map.csv", "poster_genres.csv", "posters"
 DATASETS = {"ml-100k": "ml100k", "ml-1m": "ml", "ml-latest-small": "ml"}
 """Names in the map, and the namespace of their item ids."""
 NO_GENRE = frozenset({"N/A"})
 
-Progress = Callable[[str, int, int], None]
-"""(what, done, of how many)."""
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
 

@@ -21,7 +21,7 @@ from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.fusion.options import FusionOptions
 from trainer.fusion.space import fusion_config, fusion_side
-from trainer.space.embed import Progress
+from trainer.progress import Progress
 from trainer.space.matrix import Interactions
 from trainer.space.options import SpaceOptions
 from trainer.space.side import ContentSide

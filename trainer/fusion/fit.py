@@ -18,8 +18,8 @@ from trainer.fusion.module import Lesson
 from trainer.fusion.options import ALL, GAINS, SHARES, VARIANTS, FusionOptions
 from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
 from trainer.fusion.train import Judge, train_correction
+from trainer.progress import Progress
 from trainer.space.collaborative import item_vectors, top_eigenpairs
-from trainer.space.embed import Progress
 from trainer.space.matrix import Interactions
 
 Float64 = npt.NDArray[np.float64]

@@ -25,7 +25,8 @@ from handlers.vit import VisionTransformer
 from trainer.data.posters import cached_array
 from trainer.exceptions import TrainingError
 from trainer.fusion.options import ALL, NO_META, NO_POSTER, NO_TEXT
-from trainer.space.embed import TOKENS_A_BATCH, Progress
+from trainer.progress import Progress
+from trainer.space.embed import TOKENS_A_BATCH
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]

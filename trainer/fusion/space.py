@@ -21,7 +21,7 @@ from trainer.evaluation.ranking import profiles, rank
 from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
 from trainer.fusion.options import HALF_COUNTS, SCALES, FusionOptions
-from trainer.space.embed import Progress
+from trainer.progress import Progress
 from trainer.space.matrix import Interactions
 from trainer.space.options import AUTO, SpaceOptions
 from trainer.space.side import ContentSide

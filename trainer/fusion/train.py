@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from handlers.fusion import FusionTransformer
-from trainer.exceptions import TrainingError
+from trainer.fitting import LAST_FILE, LOG_FILE, EpochLog, Places, StepReport, claim, quiet_trainer
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.module import CorrectionModule, EpochDraw, Lesson, Score
 from trainer.fusion.options import FusionOptions
-from trainer.space.embed import Progress
-from trainer.vision.train import EpochLog
+from trainer.progress import Progress
 
-LOG_FILE, CLAIM_FILE, CHOSEN_BY = "log.csv", "training.txt", "val_ndcg"
+CHOSEN_BY = "val_ndcg"
 FINAL_FILE, DONE_FILE = "final.ckpt", "done.txt"
 
 
@@ -36,39 +32,12 @@ class Judge:
     score: Score
 
 
-class _Places(Dataset[int]):
-    """A batch is places; the module holds the arrays."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, place: int) -> int:
-        return place
-
-
-class _Report(Callback):
-    """Tells the progress bar."""
-
-    def __init__(self, progress: Progress, what: str, steps: int) -> None:
-        self.progress, self.what, self.steps = progress, what, steps
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Called by Lightning after each step."""
-        self.progress(self.what, trainer.global_step, self.steps * (trainer.max_epochs or 0))
-
-
-def _claim(work: Path, lesson: Lesson, options: FusionOptions, epochs: int) -> None:
-    """A folder belongs to one training: another one's checkpoint must not be gone on with."""
+def _key(lesson: Lesson, options: FusionOptions, epochs: int) -> str:
+    """Names the training: its data and its options."""
     digest = hashlib.sha256(repr((options, epochs)).encode())
     for part in (lesson.films.words, lesson.films.side, lesson.films.patches, lesson.targets, lesson.counts):
         digest.update(np.ascontiguousarray(part).tobytes())
-    claim = work / CLAIM_FILE
-    if claim.is_file() and claim.read_text() != digest.hexdigest():
-        raise TrainingError(f"{work} holds a training of other data or options: remove it, or name another")
-    claim.write_text(digest.hexdigest())
+    return digest.hexdigest()
 
 
 def train_correction(
@@ -90,11 +59,11 @@ def train_correction(
     """
     torch.set_num_threads(options.threads)
     work.mkdir(parents=True, exist_ok=True)
-    _claim(work, lesson, options, epochs)
+    claim(work, _key(lesson, options, epochs))
     draw = EpochDraw(lesson.counts, options.films_an_epoch, options.seed)
     batch = min(options.batch, len(draw))
     loader = DataLoader(
-        _Places(len(lesson.films)), batch_size=batch, sampler=draw, drop_last=True, collate_fn=torch.tensor
+        Places(len(lesson.films)), batch_size=batch, sampler=draw, drop_last=True, collate_fn=torch.tensor
     )
     module = CorrectionModule(
         fusion, lesson, options, judge.films if judge else None, judge.score if judge else None
@@ -110,18 +79,18 @@ def train_correction(
     callbacks: list[Callback] = [
         keep,
         EpochLog(work / LOG_FILE),
-        _Report(progress, _what(judge), len(loader)),
+        StepReport(progress, _what(judge), len(loader)),
     ]
     if judge:
         callbacks.append(EarlyStopping(CHOSEN_BY, mode="max", patience=options.patience))
-    judged = DataLoader(_Places(len(judge.films)), batch_size=256, collate_fn=torch.tensor) if judge else None
-    done, last = work / DONE_FILE, work / "last.ckpt"
+    judged = DataLoader(Places(len(judge.films)), batch_size=256, collate_fn=torch.tensor) if judge else None
+    done, last = work / DONE_FILE, work / LAST_FILE
     if done.is_file():
         return _load(module, work, int(done.read_text()))
     with warnings.catch_warnings():
         # about workers for loading (there is nothing to load) and about logging steps
         warnings.simplefilter("ignore")
-        trainer = _trainer(epochs, callbacks)
+        trainer = quiet_trainer(epochs, callbacks, accelerator="cpu")
         trainer.fit(module, loader, judged, ckpt_path=str(last) if last.is_file() else None)
     shutil.copyfile(keep.best_model_path if judge else last, work / FINAL_FILE)
     epoch = int(torch.load(work / FINAL_FILE, map_location="cpu", weights_only=True)["epoch"]) + 1
@@ -139,19 +108,3 @@ def _load(module: CorrectionModule, work: Path, epoch: int) -> int:
 
 def _what(judge: Judge | None) -> str:
     return "fusing (validation)" if judge else "fusing"
-
-
-def _trainer(epochs: int, callbacks: list[Callback]) -> lightning.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    return lightning.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        devices=1,
-        callbacks=callbacks,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        gradient_clip_val=1.0,
-        deterministic=True,
-    )

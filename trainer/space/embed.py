@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,7 @@ from handlers.items import EncodeItem, sentence
 from handlers.network import ItemEncoderNetwork
 from handlers.text_model import text_model_folder
 from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
-
-Progress = Callable[[str, int, int], None]
-"""(what, done, of how many)."""
+from trainer.progress import Progress
 
 TOKENS_A_BATCH = 2048
 WIDTH = 384

@@ -22,8 +22,9 @@ from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
 from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
+from trainer.progress import Progress
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
-from trainer.space.embed import Progress, embed, text_model
+from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import SpaceOptions
 from trainer.space.side import ContentSide, linear_side

@@ -12,8 +12,9 @@ import torch
 
 from handlers.pixels import normalise
 from handlers.vit import VisionTransformer
-from trainer.data.posters import Pixels, Progress, labelled_posters, movielens_ids, packed
+from trainer.data.posters import Pixels, labelled_posters, movielens_ids, packed
 from trainer.evaluation.statistics import over_folds, paired
+from trainer.progress import Progress
 from trainer.vision.features import pooled_features
 from trainer.vision.probe import Probed, majority, probe, split_films
 from trainer.vision.teacher import WEIGHTS

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from handlers.items import EncodeItem, sentence
 from trainer.data import load_items
-from trainer.data.posters import Pixels, Poster, Progress, cached_array, fingerprint, packed, posters_of
+from trainer.data.posters import Pixels, Poster, cached_array, fingerprint, packed, posters_of
 from trainer.exceptions import DataError, TrainingError
+from trainer.progress import Progress
 from trainer.space.embed import embed, text_model
 from trainer.vision.features import Float16, Float32, teacher_cells
 from trainer.vision.options import ViTOptions

@@ -19,8 +19,9 @@ import torch
 
 from handlers.checksums import file_sha256
 from handlers.pixels import prepare
-from trainer.data.posters import Poster, Progress, cached_array, fingerprint, read_poster
+from trainer.data.posters import Poster, cached_array, fingerprint, read_poster
 from trainer.exceptions import DataError
+from trainer.progress import Progress
 from trainer.vision.teacher import WIDTH, Teacher, load_teacher
 
 COMPONENTS = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model_store import Package
-from trainer.data.posters import Progress
+from trainer.progress import Progress
 from trainer.vision.evaluate import compare, load_outside, probe_figures
 from trainer.vision.examples import load_examples
 from trainer.vision.options import ViTOptions

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import logging
 import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch.utils.data import DataLoader, Dataset
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader
 
-from trainer.data.posters import Progress
-from trainer.exceptions import TrainingError
+from trainer.fitting import LAST_FILE, LOG_FILE, EpochLog, Places, StepReport, claim, quiet_trainer, read_log
+from trainer.progress import Progress
 from trainer.vision.examples import Examples, split
 from trainer.vision.module import EpochSampler, Ints, PosterModel
 from trainer.vision.options import ViTOptions
 
-LOG_FILE, CHOSEN_BY = "log.csv", "val_map"
+CHOSEN_BY = "val_map"
 
 
 @dataclass(frozen=True)
@@ -38,64 +34,6 @@ class TrainedViT:
     """Of the best epoch: losses and mean average precision on the validation films."""
     precision: str
     device: str
-
-
-class _Places(Dataset[int]):
-    """A batch is places; the model holds the arrays."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, place: int) -> int:
-        return place
-
-
-class EpochLog(Callback):
-    """One CSV row an epoch; a resumed run goes on below the epochs that its checkpoint holds."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Runs after validation: all figures of the epoch are there."""
-        figures = {name: round(float(value), 6) for name, value in sorted(trainer.callback_metrics.items())}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        row = {
-            "epoch": str(trainer.current_epoch),
-            "rate": f"{rate:.3g}",
-            **{k: str(v) for k, v in figures.items()},
-        }
-        kept = [old for old in read_log(self.path) if int(old["epoch"]) < trainer.current_epoch]
-        aside = self.path.with_suffix(".writing")
-        with aside.open("w", encoding="utf-8", newline="") as lines:
-            writer = csv.DictWriter(lines, list(row), restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows([*kept, row])
-        aside.replace(self.path)
-
-
-class _Report(Callback):
-    """Tells the progress bar."""
-
-    def __init__(self, progress: Progress, batches: int) -> None:
-        self.progress, self.batches = progress, batches
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Called by Lightning after each step."""
-        total = self.batches * (trainer.max_epochs or 0)
-        self.progress("training", trainer.global_step, total)
-
-
-def read_log(path: Path) -> list[dict[str, str]]:
-    """The rows of a training's log; none if there is no log yet."""
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            return list(csv.DictReader(lines))
-    except FileNotFoundError:
-        return []
 
 
 def native_bf16() -> bool:
@@ -120,7 +58,7 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
     """
     torch.set_num_threads(options.threads or os.cpu_count() or 1)
     work.mkdir(parents=True, exist_ok=True)
-    _claim(work, f"{options.digest} {examples.fingerprint}")
+    claim(work, f"{options.digest} {examples.fingerprint}")
     precision = {"auto": "bf16-mixed" if native_bf16() else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[
         options.precision
     ]
@@ -132,10 +70,13 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
         work, "best", monitor=CHOSEN_BY, mode="max", save_last=True, enable_version_counter=False
     )
     stop = EarlyStopping(CHOSEN_BY, mode="max", patience=options.patience)
-    trainer = _trainer(
-        options, precision, [best, stop, EpochLog(work / LOG_FILE), _Report(progress, model.steps)]
+    trainer = quiet_trainer(
+        options.epochs,
+        [best, stop, EpochLog(work / LOG_FILE), StepReport(progress, "training", model.steps)],
+        accelerator="auto",
+        precision=precision,
     )
-    last = work / "last.ckpt"
+    last = work / LAST_FILE
     with warnings.catch_warnings():
         # about workers for loading (there is nothing to load) and about logging steps
         warnings.simplefilter("ignore")
@@ -160,7 +101,7 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
     )
 
 
-class _Subset(_Places):
+class _Subset(Places):
     def __init__(self, places: Ints) -> None:
         super().__init__(len(places))
         self.places = places
@@ -170,37 +111,4 @@ class _Subset(_Places):
 
 
 def _loader(places: Ints, batch: int, seed: int, count: int) -> DataLoader[int]:
-    return DataLoader(_Places(count), batch_size=batch, sampler=EpochSampler(places, seed), drop_last=True)
-
-
-def _trainer(options: ViTOptions, precision: Any, callbacks: list[Callback]) -> lightning.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    return lightning.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision=precision,
-        max_epochs=options.epochs,
-        callbacks=callbacks,
-        gradient_clip_val=1.0,
-        deterministic=True,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-
-
-def _claim(work: Path, key: str) -> None:
-    """Says in ``work`` what is trained there, or finds that it is something else."""
-    path = work / "training.txt"
-    if path.is_file():
-        if path.read_text().strip() != key:
-            raise TrainingError(
-                f"{work} holds a training with other data or options: name another --work, or remove it"
-            )
-        return
-    if (work / "last.ckpt").exists():
-        raise TrainingError(f"{work} holds a checkpoint that does not say of what: name another --work")
-    aside = path.with_suffix(".writing")
-    aside.write_text(key + "\n")
-    aside.replace(path)
+    return DataLoader(Places(count), batch_size=batch, sampler=EpochSampler(places, seed), drop_last=True)

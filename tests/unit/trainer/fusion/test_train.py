@@ -15,10 +15,10 @@ import torch
 from handlers.fusion import FusionTransformer
 from tests.unit.trainer.fusion.tiny import DIM, FILMS, OPTIONS, STEPS, films, lesson, transformer
 from trainer.exceptions import TrainingError
+from trainer.fitting import LOG_FILE, read_log
 from trainer.fusion.fit import corrections
 from trainer.fusion.options import NO_META, FusionOptions
-from trainer.fusion.train import LOG_FILE, Judge, train_correction
-from trainer.vision.train import read_log
+from trainer.fusion.train import Judge, train_correction
 
 ROOT = Path(__file__).parents[4]
 

@@ -14,8 +14,9 @@ import torch
 
 from tests.unit.trainer.vision.tiny import examples, options
 from trainer.exceptions import TrainingError
+from trainer.fitting import read_log
 from trainer.vision.examples import split
-from trainer.vision.train import TrainedViT, read_log, train_vit
+from trainer.vision.train import TrainedViT, train_vit
 
 ROOT = Path(__file__).parents[4]
 STEPS = 4
