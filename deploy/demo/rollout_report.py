@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from deploy.checks.findings import TOLERANCE
-from deploy.demo.report import Condition
+from deploy.demo.conditions import Condition, Figures, equal
 
-FILE = "rollout-report.json"
 STATES = (
     *("created", "backfilling", "ready", "shadow", "canary"),
     *("champion", "standby", "retired"),
@@ -21,15 +17,10 @@ GATES = {"evaluate": ("passed", "open"), "shadow": ("passed",), "canary": ("pass
 LOOKUPS, JUDGED = 500, 100
 
 
-@dataclass
-class RolloutReport:
-    """The figures of one run."""
+class RolloutReport(Figures):
+    """Of ``make rollout-demo``."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, **values: Any) -> None:
-        """Take figures down."""
-        self.values.update(values)
+    FILE = "rollout-report.json"
 
     def conditions(self) -> list[Condition]:
         """Everything that must hold; what was never measured does not."""
@@ -45,36 +36,18 @@ class RolloutReport:
                 for name, wanted in GATES.items()
             ),
             Condition("lookups", lookups, f">= {LOOKUPS}", (lookups or 0) >= LOOKUPS),
-            Condition("failed", value("failed"), "0", value("failed") == 0),
+            equal("failed", value("failed"), 0),
             Condition("judged", judged, f">= {JUDGED}", (judged or 0) >= JUDGED),
-            Condition("mixed", value("mixed"), "0", value("mixed") == 0),
+            equal("mixed", value("mixed"), 0),
             *(
                 Condition(name, value(name), "seen by every gateway", value(name) is not None)
                 for name in ("promote_ms", "rollback_ms")
             ),
             Condition("profiles_max_relative_error", error, "<= 1e-5",
                       error is not None and error <= TOLERANCE),
-            Condition("differences", value("differences"), "0", value("differences") == 0),
+            equal("differences", value("differences"), 0),
             Condition("champion in the end", value("champion"), "as before",
                       value("champion") is not None and value("champion") == value("champion_before")),
             Condition("everything of the new space is dropped", value("dropped"), "yes",
                       value("dropped") is True),
         ]  # fmt: skip
-
-    @property
-    def met(self) -> bool:
-        """Whether all of them hold."""
-        return all(condition.met for condition in self.conditions())
-
-    def write(self, home: Path) -> Path:
-        """Into ``home``, aside and renamed."""
-        path = home / FILE
-        conditions = [
-            {"name": c.name, "value": c.value, "wanted": c.wanted, "met": c.met} for c in self.conditions()
-        ]
-        aside = path.with_suffix(".tmp")
-        aside.write_text(
-            json.dumps(self.values | {"met": self.met, "conditions": conditions}, indent=1) + "\n"
-        )
-        aside.replace(path)
-        return path

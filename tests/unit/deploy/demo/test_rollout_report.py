@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.demo.rollout import LIMITS
-from deploy.demo.rollout_report import FILE, GATES, STATES, RolloutReport
+from deploy.demo.rollout_report import GATES, STATES, RolloutReport
 from deploy.rollout.gates.limits import load_limits
 from deploy.rollout.machine import TABLE
 
@@ -36,7 +36,7 @@ def test_a_good_run_holds_and_is_written(tmp_path: Path) -> None:
     assert report.met
     written = json.loads(report.write(tmp_path).read_text())
     assert written["met"]
-    assert (tmp_path / FILE).is_file()
+    assert (tmp_path / RolloutReport.FILE).is_file()
 
 
 @pytest.mark.parametrize(
