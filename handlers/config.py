@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -90,20 +90,38 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}@{self.version}"
 
 
+class _Versioned(Protocol):
+    @property
+    def schema(self) -> int: ...
+
+
+C = TypeVar("C", bound=_Versioned)
+
+
+def read_config(folder: Path, kind: type[C], newest: int, of: str = "") -> C:
+    """``config.json`` in ``folder`` as a ``kind``; ``of`` names the model in what is said.
+
+    Raises:
+        PackageFileError: if it is missing, no such document, or of a schema beyond ``newest``.
+    """
+    try:
+        config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PackageFileError(f"{CONFIG_FILE}{of} cannot be read: {error}") from None
+    if config.schema > newest:
+        raise PackageFileError(
+            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {newest}: upgrade it"
+        )
+    return config
+
+
 def load_config(folder: Path) -> EncoderConfig:
     """``config.json`` in ``folder``.
 
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    try:
-        config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=EncoderConfig)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise PackageFileError(f"{CONFIG_FILE} cannot be read: {error}") from None
-    if config.schema > SCHEMA:
-        raise PackageFileError(
-            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {SCHEMA}: upgrade it"
-        )
+    config = read_config(folder, EncoderConfig, SCHEMA)
     if config.architecture == "fusion" and (config.fusion is None or config.poster_model is None):
         raise PackageFileError(f"{CONFIG_FILE} says fusion, but not of what sizes")
     return config

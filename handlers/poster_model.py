@@ -8,7 +8,7 @@ import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from handlers.config import CONFIG_FILE, WEIGHTS_FILE
+from handlers.config import WEIGHTS_FILE, read_config
 from handlers.exceptions import PackageFileError
 from handlers.vit import VisionTransformer, ViTConfig
 
@@ -41,15 +41,7 @@ def load_poster_config(folder: Path) -> PosterConfig:
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    try:
-        config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=PosterConfig)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise PackageFileError(f"{CONFIG_FILE} of a poster encoder cannot be read: {error}") from None
-    if config.schema > SCHEMA:
-        raise PackageFileError(
-            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {SCHEMA}: upgrade it"
-        )
-    return config
+    return read_config(folder, PosterConfig, SCHEMA, " of a poster encoder")
 
 
 def load_vit(folder: Path) -> VisionTransformer:
