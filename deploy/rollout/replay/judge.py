@@ -56,7 +56,7 @@ class Judge:
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._documents = TopicReader(settings, self._names.users, range(settings.topics.ratings_partitions))
         self._versions: dict[str, dict[int, bytes]] = {}
-        self._readers: dict[str, TopicReader | None] = {}
+        self._readers: dict[str, TopicReader] = {}
         self._vectors: dict[str, dict[str, Float64]] = {}
         self._spaces: dict[str, SpaceDocument] = {}
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
@@ -81,8 +81,7 @@ class Judge:
                 # a space that was dropped meanwhile, or Kafka away: no verdict
                 self.verdicts.unjudged += 1
         for reader in (self._documents, *self._readers.values()):
-            if reader is not None:
-                reader.close()
+            reader.close()
 
     def _judge(self, answer: dict[str, Any]) -> None:
         user, revision, name = answer["user_id"], answer["revision"], answer["space"]
@@ -116,9 +115,7 @@ class Judge:
                     del versions[min(versions)]
         if name not in self._spaces:
             self._spaces[name] = read_control(self._settings).spaces[name]
-        if self._readers.get(name) is None:
+        if name not in self._readers:
             parts = range(self._settings.topics.items_partitions)
             self._readers[name] = TopicReader(self._settings, self._names.vectors(name), parts)
-        reader = self._readers[name]
-        assert reader is not None
-        take_vectors(self._vectors.setdefault(name, {}), reader.read_on())
+        take_vectors(self._vectors.setdefault(name, {}), self._readers[name].read_on())
