@@ -19,6 +19,7 @@ from deploy.stack.torchserve import TorchServe
 from streaming.settings import MilvusSettings, Settings, TorchServeSettings
 from streaming.topics import fixed_topics
 from streaming.topics.admin import ensure
+from tests.integration.services import running
 from tests.support import MarqueeProcess
 
 MILVUS_TOKEN = "root:tests"
@@ -43,12 +44,8 @@ def kafka_service(stack_dir: Path) -> Iterator[KafkaBroker]:
         options={"log.retention.check.interval.ms": "1000", "log.segment.delete.delay.ms": "1000"},
         stack_id=str(stack_dir),
     )
-    broker.start()
-    try:
-        broker.wait_healthy()
+    with running(broker):
         yield broker
-    finally:
-        broker.stop()
 
 
 @pytest.fixture
@@ -64,12 +61,8 @@ def milvus_service(stack_dir: Path) -> Iterator[MilvusServer]:
     """The run's Milvus Lite."""
     (port,) = free_ports(1)
     server = MilvusServer(stack_dir / "milvus", port, MILVUS_TOKEN, stack_id=str(stack_dir))
-    server.start()
-    try:
-        server.wait_healthy()
+    with running(server):
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -86,12 +79,8 @@ def torchserve_service(stack_dir: Path) -> Iterator[TorchServe]:
     server = TorchServe(
         stack_dir / "torchserve", stack_dir / "models", *free_ports(3), stack_id=str(stack_dir)
     )
-    server.start()
-    try:
-        server.wait_healthy()
+    with running(server):
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

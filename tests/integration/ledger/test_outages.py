@@ -25,6 +25,7 @@ from tests.integration.ledger.local import DyingLedger, as_supervised, state_of
 from tests.integration.ledger.status import PARTITIONS, all_ready, ledger_status, ready
 from tests.integration.ledger.traffic import Traffic, ranges
 from tests.integration.ledger.verify import check
+from tests.integration.services import running
 from tests.support import until
 
 
@@ -49,12 +50,8 @@ def few(settings: Settings, bootstrap: str, replicas: int) -> Settings:
 def own_broker(stack_dir: Path) -> Iterator[KafkaBroker]:
     """A broker that nobody else is hurt by."""
     broker = KafkaBroker(stack_dir / "kafka-killed", *free_ports(2), stack_id=str(stack_dir))
-    broker.start()
-    try:
-        broker.wait_healthy()
+    with running(broker):
         yield broker
-    finally:
-        broker.stop()
 
 
 @pytest.mark.full
@@ -149,12 +146,8 @@ def test_a_full_disk_stops_nothing(
 def cluster(stack_dir: Path) -> Iterator[KafkaCluster]:
     """Three brokers of the test's own."""
     brokers = KafkaCluster(stack_dir / "kafka-three", free_ports(6), stack_id=str(stack_dir))
-    brokers.start()
-    try:
-        brokers.wait_healthy()
+    with running(brokers):
         yield brokers
-    finally:
-        brokers.stop()
 
 
 @pytest.mark.full

@@ -27,18 +27,15 @@ from model_store import (
 )
 from model_store.manifest import MANIFEST_FILE
 from tests.integration.model_store.s3 import BUCKET, S3Server
+from tests.integration.services import running
 from tests.unit.model_store.packages import put
 
 
 @pytest.fixture(scope="module")
 def s3(stack_dir: Path) -> Iterator[S3Server]:
     server = S3Server(stack_dir / "s3", *free_ports(1), stack_id=str(stack_dir))
-    server.start()
-    try:
-        server.wait_healthy()
+    with running(server):
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(params=["folder", "s3"])

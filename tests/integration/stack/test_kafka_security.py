@@ -15,6 +15,7 @@ from streaming.settings import Settings, load_settings
 from streaming.topics import fixed_topics
 from streaming.topics.admin import check, ensure
 from tests.integration.conftest import Spawn
+from tests.integration.services import running
 from tests.support import until
 
 
@@ -24,12 +25,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     port, controller, tls = free_ports(3)
     made = make_secured(directory / "tls", tls)
     broker = KafkaBroker(directory / "kafka", port, controller, secured=made)
-    broker.start()
-    try:
-        broker.wait_healthy()
+    with running(broker):
         yield made
-    finally:
-        broker.stop()
 
 
 @pytest.fixture
