@@ -85,6 +85,9 @@ def retrain(play: Play) -> str:
     chosen = manifest_of(play.settings, f"{play.champion.package}@{play.champion.version}").parameters
     options = {"--lambda": "lambda", "--half-count": "half_count", "--penalty": "penalty"}
     # what was chosen on validation for the champion is kept: half of the training is choosing
+    if chosen.get("architecture") == "fusion":
+        # chosen for what another encoder makes of films; this one has posters to read nowhere
+        del options["--half-count"]
     kept = [word for option, name in options.items() for word in (option, str(chosen[name]))]
     # the space is what is rolled out; a re-ranker would take as long again
     kept.append("--no-reranker")
