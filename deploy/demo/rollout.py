@@ -86,7 +86,7 @@ def retrain(play: Play) -> str:
     options = {"--lambda": "lambda", "--half-count": "half_count", "--penalty": "penalty"}
     # what was chosen on validation for the champion is kept: half of the training is choosing
     if chosen.get("architecture") == "fusion":
-        # chosen for what another encoder makes of films; this one has posters to read nowhere
+        # chosen beside the content of the fusion encoder; the linear one that is trained here chooses its own
         del options["--half-count"]
     kept = [word for option, name in options.items() for word in (option, str(chosen[name]))]
     # the space is what is rolled out; a re-ranker would take as long again
