@@ -19,17 +19,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deploy.stack import milvus_writes
+
 Mask = npt.NDArray[np.bool_]
 Hits = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 """Row numbers and distances (smaller is nearer) of one query in one source, nearest first."""
 
-KNOWN_SOURCES = "4b87c06697c1b6847e89c044fc49246a7d5e08f1563c219be3197a527a1713e8"
+KNOWN_SOURCES = "4b03f1aaec01740ab8fcfbf9c6f993c39e6d6f0fd1b8be39409ebd22d90cd301"
 SOURCES = (
     "search/executor_indexed.py",
     "index/faiss_hnsw.py",
     "storage/segment.py",
     "storage/memtable.py",
     "storage/delta_index.py",
+    "storage/data_file.py",
+    "engine/collection.py",
 )
 REMEMBERED = 4
 """Sets of segments: each keeps its segments in memory, also those that a compaction has replaced."""
@@ -37,7 +41,7 @@ FAISS_PADDING = 1e30
 
 
 def sources_digest() -> str:
-    """SHA-256 over the upstream files whose behaviour this module repeats."""
+    """SHA-256 over the upstream files whose behaviour this module and ``milvus_writes`` repeat."""
     import milvus_lite
 
     root = Path(milvus_lite.__file__).parent
@@ -45,9 +49,10 @@ def sources_digest() -> str:
 
 
 def install() -> bool:
-    """Use the quicker search in this process; False where upstream is not the version it was made for."""
+    """Search and write quicker in this process; False where upstream is not the version it was made for."""
     if sources_digest() != KNOWN_SOURCES:
         return False
+    milvus_writes.install()
     from milvus_lite.engine import collection
     from milvus_lite.search.executor_indexed import execute_search_with_index
 

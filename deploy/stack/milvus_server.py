@@ -150,14 +150,15 @@ def serve(
 
     Args:
         lock: serialise mutating calls; tests switch it off to show what it is for.
-        fast: search on arrays (``deploy.stack.milvus_fast``), where this version of Milvus Lite is known.
+        fast: search and write on whole columns (``deploy.stack.milvus_fast``, ``milvus_writes``), where this
+            version of Milvus Lite is known.
     """
     os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(MEMTABLE_BYTES))  # read at import
     from milvus_lite.adapter.grpc.servicer import MilvusServicer
     from pymilvus.grpc_gen import milvus_pb2_grpc
 
     if fast and not milvus_fast.install():
-        print("unknown version of Milvus Lite: its own, slower search is used", flush=True)
+        print("unknown version of Milvus Lite: its own, slower search and writes are used", flush=True)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
