@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.config import EncoderConfig
-from handlers.exceptions import ImageRefusedError
 from handlers.features import side_features
-from handlers.images import decode_poster
 from handlers.items import EncodeItem, sentence
-from handlers.pixels import Pixels, normalise, resize
+from handlers.pixels import Pixels, normalise, read_posters
 from handlers.tokens import Tokens, pad
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -35,14 +33,9 @@ class ModelInputs:
         if config.poster_model is None:
             self.errors = [None if some else "title and text are both empty" for some in self._has_text]
             return
-        for i, item in enumerate(items):
-            if item.poster is not None:
-                try:
-                    self._posters[i] = resize(
-                        decode_poster(item.poster), config.poster_model.height, config.poster_model.width
-                    )
-                except ImageRefusedError as error:
-                    self.errors[i] = f"the poster {error}"
+        self._posters, self.errors = read_posters(
+            [item.poster for item in items], config.poster_model.height, config.poster_model.width
+        )
 
     def lengths(self) -> list[int]:
         """Tokens of each film's sentence."""

@@ -1,15 +1,10 @@
-"""The item encoder as a torch module, of either architecture, and its ONNX file."""
+"""The item encoder as a torch module, of either architecture."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -20,8 +15,6 @@ from handlers.config import WEIGHTS_FILE, EncoderConfig, PosterModel
 from handlers.exceptions import PackageFileError
 from handlers.fusion import FusionNetwork
 from handlers.vit import VisionTransformer, ViTConfig
-
-OPSET = 20
 
 
 class ItemEncoderNetwork(nn.Module):
@@ -114,52 +107,3 @@ def load_network(folder: Path, config: EncoderConfig) -> Network:
     except (OSError, SafetensorError) as error:
         raise PackageFileError(f"{WEIGHTS_FILE} cannot be read: {error}") from None
     return fill(build_network(config), weights)
-
-
-def _example(network: Network) -> tuple[dict[str, Tensor], dict[str, dict[int, torch.export.Dim]]]:
-    """Inputs by name, in the order of ``forward``, and which of their axes vary."""
-    rows = 2  # an example batch of 1 would be taken for a constant
-    batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=2, max=512)
-    text = torch.ones(rows, 8, dtype=torch.int64)
-    inputs = {"input_ids": text, "attention_mask": text.clone()}
-    shapes = {"input_ids": {0: batch, 1: tokens}, "attention_mask": {0: batch, 1: tokens}}
-    if isinstance(network, ItemEncoderNetwork):
-        inputs["side"] = torch.zeros(rows, network.side_head.in_features)
-    else:
-        size = network.vit.config
-        inputs["side"] = torch.zeros(rows, max(last for _, last in network.base.columns.values()))
-        inputs["pixels"] = torch.zeros(rows, 3, size.image_height, size.image_width)
-        inputs["has_poster"] = torch.ones(rows)
-    return inputs, {name: shapes.get(name, {0: batch}) for name in inputs}
-
-
-def export_onnx(network: Network, path: Path) -> None:
-    """Writes the network as ONNX in float32, batch and length dynamic."""
-    inputs, shapes = _example(network)
-    with torch.no_grad(), _quiet_exporter():
-        torch.onnx.export(
-            network,
-            tuple(inputs.values()),
-            str(path),
-            input_names=list(inputs),
-            output_names=["vector"],
-            dynamic_shapes=tuple(shapes.values()),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-
-
-@contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """The exporter speaks of torchvision, which we do not use, and of its own names for axes."""
-    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="# The axis name")
-            yield
-    finally:
-        logger.setLevel(level)

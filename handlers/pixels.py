@@ -1,4 +1,4 @@
-"""Decoded posters to what the vision transformer takes: the same code in training and serving. Pure."""
+"""Posters to what the vision transformer takes: the same code in training and serving. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from handlers.exceptions import ImageRefusedError
+from handlers.images import decode_poster
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -44,3 +47,21 @@ def prepare(images: Sequence[Pixels], height: int, width: int) -> npt.NDArray[np
     if not images:
         raise ValueError("no images")
     return normalise([resize(image, height, width) for image in images])
+
+
+def read_posters(
+    posters: Sequence[bytes | None], height: int, width: int
+) -> tuple[list[Pixels | None], list[str | None]]:
+    """Each poster as uint8 [height, width, 3], or why it is none; ``None`` twice where there is no poster.
+
+    One after the other, so that one whole picture at a time fills the memory.
+    """
+    pixels: list[Pixels | None] = [None] * len(posters)
+    errors: list[str | None] = [None] * len(posters)
+    for i, poster in enumerate(posters):
+        if poster is not None:
+            try:
+                pixels[i] = resize(decode_poster(poster), height, width)
+            except ImageRefusedError as error:
+                errors[i] = f"the poster {error}"
+    return pixels, errors

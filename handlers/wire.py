@@ -1,4 +1,4 @@
-"""Requests and answers of the item encoder, MessagePack or JSON. Pure."""
+"""Requests and answers of encoders, MessagePack or JSON. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.encoding import Encoded
+from handlers.encoder import Encoded
 from handlers.exceptions import RequestError
 from handlers.items import EncodeItem
 
@@ -19,9 +19,9 @@ MAX_ITEMS = 64
 
 @dataclass(frozen=True)
 class Request:
-    """A decoded request: for each film an :class:`EncodeItem`, or the reason why it is none."""
+    """A decoded request: each item as the model takes it (a struct), or the reason why it is none."""
 
-    items: list[EncodeItem | str]
+    items: list[Any]
     msgpack: bool
     """Whether the answer is MessagePack too."""
 
@@ -30,20 +30,26 @@ class _Envelope(msgspec.Struct):
     items: list[Any]
 
 
-def _item(raw: Any, msgpack: bool) -> EncodeItem | str:
+def _item(raw: Any, msgpack: bool, kind: type[msgspec.Struct], noun: str) -> Any:
     if not msgpack and isinstance(raw, dict) and isinstance(raw.get("poster"), str):
         try:
             raw = {**raw, "poster": base64.b64decode(raw["poster"], validate=True)}
         except (binascii.Error, ValueError):
             return "poster is not base64"
     try:
-        return msgspec.convert(raw, EncodeItem)
+        return msgspec.convert(raw, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        return f"is no film: {error}"
+        return f"is no {noun}: {error}"
 
 
-def decode_request(body: Any, content_type: str | None) -> Request:
+def decode_request(
+    body: Any, content_type: str | None, kind: type[msgspec.Struct] = EncodeItem, noun: str = "film"
+) -> Request:
     """A request's body; TorchServe hands JSON over as the object it has parsed already.
+
+    Args:
+        kind: of its items.
+        noun: what messages call one.
 
     Raises:
         RequestError: if the whole of it cannot be understood.
@@ -61,11 +67,11 @@ def decode_request(body: Any, content_type: str | None) -> Request:
         raise RequestError(f"the request cannot be understood: {error}") from None
     if not 1 <= len(envelope.items) <= MAX_ITEMS:
         raise RequestError(f"a request holds 1 to {MAX_ITEMS} items, not {len(envelope.items)}")
-    return Request([_item(raw, msgpack) for raw in envelope.items], msgpack)
+    return Request([_item(raw, msgpack, kind, noun) for raw in envelope.items], msgpack)
 
 
 def encode_answer(request: Request, package: str, engine: str, encoded: Encoded) -> bytes:
-    """The answer to ``request``; ``encoded`` is that of its films alone."""
+    """The answer to ``request``; ``encoded`` is that of its items alone."""
     results: list[dict[str, Any]] = []
     for vector, error in zip(encoded.vectors, encoded.errors, strict=True):
         if error is not None:

@@ -14,23 +14,27 @@ from model_store.store import archive_name
 
 STUB = '''"""What TorchServe loads; the handler itself is the installed package ``handlers``."""
 
-from handlers.item_encoder import ItemEncoderHandler
+from {module} import {name}
 
 
-class Handler(ItemEncoderHandler):
+class Handler({name}):
     """TorchServe takes only a class that the archive's own module defines."""
 '''
 
 
-def write_archive(folder: Path, name: str, version: str, files: Sequence[str]) -> Path:
+def write_archive(folder: Path, name: str, version: str, files: Sequence[str], handler: str) -> Path:
     """Packs the named files of ``folder`` into ``<name>-<version>.mar`` beside them.
+
+    Args:
+        handler: ``module.Class`` of ``handlers``.
 
     Raises:
         ModelStoreError: if the archiver fails, with what it said.
     """
     with tempfile.TemporaryDirectory() as temporary:
         stub = Path(temporary) / "marquee_handler.py"
-        stub.write_text(STUB)
+        module, _, class_name = handler.rpartition(".")
+        stub.write_text(STUB.format(module=module, name=class_name))
         ran = subprocess.run(
             [
                 sys.executable,

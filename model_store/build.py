@@ -9,32 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy.typing as npt
 
 from handlers.checksums import CHECKSUMS_FILE, write_checksums
-from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, load_config
-from handlers.encoding import ITEM_TABLE_FILE
 from handlers.engines import Probe, save_probe
 from handlers.engines.machine import ONNX_FILE
 from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 from handlers.engines.parity import PROBE_FILE, check_parity
 from handlers.exceptions import HandlerError
-from handlers.inputs import ModelInputs
 from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens
+from handlers.tokens import TOKENIZER_FILE
 from model_store.archive import write_archive
 from model_store.exceptions import ModelStoreError, PackageExistsError
-from model_store.manifest import Manifest, Tensor, describe_files, write_manifest
-from model_store.probe_items import PROBE_ITEMS
+from model_store.manifest import Manifest, describe_files, write_manifest
+from model_store.plans import plan_of
 from model_store.publish import aside, publish
 from model_store.store import Package, find_source, local_folder, read_built, verify
 
-CARD_FILE = "MODEL_CARD.md"
-
-SOURCE_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
 RERANKER_FILE = "reranker.onnx"
 """Not every package has one. Gateways read it from the built package; TorchServe does not need it."""
-SERVED_FILES = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, TOKENIZER_FILE, PROBE_FILE, ONNX_FILE)
-"""What goes into the archive."""
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenizers")
 
@@ -94,25 +87,26 @@ def _accept(present: Package | None, source: Package) -> Package:
 def _fill(folder: Path, source: Package, step: Step) -> Manifest:
     """Writes every file of the built package into ``folder``."""
     # torch takes seconds to import, which looking packages up need not spend
-    from handlers.network import export_onnx, load_network
+    from handlers.networks import load_model
+    from model_store.export import export_onnx
 
-    if lacking := [name for name in SOURCE_FILES if name not in source.manifest.files]:
-        raise ModelStoreError(
-            f"{source.manifest.reference} holds no {', '.join(lacking)}: only item encoders are built"
-        )
-    for name in SOURCE_FILES:
-        shutil.copyfile(source.path / name, folder / name)
-    if RERANKER_FILE in source.manifest.files:
-        shutil.copyfile(source.path / RERANKER_FILE, folder / RERANKER_FILE)
+    name, version = source.manifest.name, source.manifest.version
     try:
-        config = load_config(folder)
-        shutil.copyfile(text_model_folder(config.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        plan = plan_of(source.path)
+        if lacking := [one for one in plan.source_files if one not in source.manifest.files]:
+            raise ModelStoreError(f"{source.manifest.reference} holds no {', '.join(lacking)}")
+        for one in plan.source_files:
+            shutil.copyfile(source.path / one, folder / one)
+        if RERANKER_FILE in source.manifest.files:
+            shutil.copyfile(source.path / RERANKER_FILE, folder / RERANKER_FILE)
+        if plan.text_model is not None:
+            shutil.copyfile(text_model_folder(plan.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         step("loading the network")
-        network = load_network(folder, config)
-        probe = record_probe(network, folder, config)
+        network = load_model(folder)
+        probe = record_probe(network, plan.probe(folder))
         save_probe(probe, folder / PROBE_FILE)
         step("exporting ONNX")
-        export_onnx(network, folder / ONNX_FILE)
+        export_onnx(network, folder / ONNX_FILE, probe.inputs, plan.inputs)
         parity = check_parity(OnnxRuntimeEngine(folder / ONNX_FILE), probe)
     except HandlerError as error:
         raise ModelStoreError(f"{source.manifest.reference} cannot be built: {error}") from None
@@ -121,42 +115,25 @@ def _fill(folder: Path, source: Package, step: Step) -> Manifest:
             f"the ONNX file of {source.manifest.reference} differs from the model: {parity}"
         )
     step("packing the TorchServe archive")
-    write_checksums(folder, SERVED_FILES)
-    write_archive(folder, config.name, config.version, [*SERVED_FILES, CHECKSUMS_FILE])
+    write_checksums(folder, plan.served_files)
+    write_archive(folder, name, version, [*plan.served_files, CHECKSUMS_FILE], plan.handler)
     manifest = msgspec.structs.replace(
         source.manifest,
         kind="built",
         built_from=source.manifest.digest,
         built_with={library: metadata.version(library) for library in LIBRARIES},
-        inputs=tensors(config)[0],
-        outputs=tensors(config)[1],
+        inputs=plan.inputs,
+        outputs=plan.outputs,
         files=describe_files(folder),
     )
     write_manifest(manifest, folder)
     return manifest
 
 
-def record_probe(network: Callable[..., Any], folder: Path, config: EncoderConfig) -> Probe:
-    """Inputs of the probe films, padded together, and what the network makes of them in float32."""
+def record_probe(network: Callable[..., Any], inputs: dict[str, npt.NDArray[Any]]) -> Probe:
+    """``inputs``, and what the network makes of them in float32."""
     import torch
 
-    tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
-    inputs = ModelInputs(PROBE_ITEMS, tokens, config).rows(range(len(PROBE_ITEMS)))
     with torch.inference_mode():
         vectors = network(**{name: torch.from_numpy(value) for name, value in inputs.items()})
     return Probe(inputs, vectors.numpy())
-
-
-def tensors(config: EncoderConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Shapes and ranges of the model's inputs and outputs."""
-    sizes = {"batch": (1, 4096), "tokens": (2, config.text_model.max_tokens)}
-    text = Tensor(dtype="int64", shape=("batch", "tokens"), range=sizes)
-    batch = {"batch": sizes["batch"]}
-    side = Tensor(dtype="float32", shape=("batch", config.features.width), range=batch)
-    vector = Tensor(dtype="float32", shape=("batch", config.dim), range=batch)
-    inputs = {"input_ids": text, "attention_mask": text, "side": side}
-    if (poster := config.poster_model) is not None:
-        pixels = ("batch", 3, poster.height, poster.width)
-        inputs["pixels"] = Tensor(dtype="float32", shape=pixels, range=batch)
-        inputs["has_poster"] = Tensor(dtype="float32", shape=("batch",), range=batch)
-    return inputs, {"vector": vector}

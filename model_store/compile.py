@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from handlers.config import load_config
 from handlers.engines.aot_inductor import compiled_file
 from handlers.engines.choose import INT8_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
@@ -51,18 +49,20 @@ def compile_package(package: Package, threads: int = 1) -> Path:
     """
     import torch
 
-    from handlers.network import load_network
+    from handlers.networks import load_model
+    from model_store.export import dynamic_shapes
 
     folder = _own_folder(package)
     target = folder / compiled_file(threads)
     aside = folder / f".{os.getpid()}.pt2"
     torch.set_num_threads(threads)
     try:
-        network = load_network(package.path, load_config(package.path))
+        network = load_model(package.path)
         probe = load_probe(package.path / PROBE_FILE)
         example = {name: torch.from_numpy(value) for name, value in probe.inputs.items()}
+        shapes = dynamic_shapes(package.manifest.inputs)
         with torch.no_grad():
-            exported = torch.export.export(network, (), example, dynamic_shapes=_shapes(package))
+            exported = torch.export.export(network, (), example, dynamic_shapes=shapes)
             torch._inductor.aoti_compile_and_package(exported, package_path=str(aside))
         aside.chmod(0o600)
         aside.replace(target)
@@ -82,19 +82,3 @@ def _own_folder(package: Package) -> Path:
         raise ModelStoreError(f"{package.manifest.reference} is not built; only built packages are compiled")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
-
-
-def _shapes(package: Package) -> dict[str, dict[int, Any]]:
-    import torch
-
-    made: dict[str, Any] = {}
-    shapes: dict[str, dict[int, Any]] = {}
-    for name, tensor in package.manifest.inputs.items():
-        shapes[name] = {}
-        for axis, size in enumerate(tensor.shape):
-            if isinstance(size, str):
-                low, high = tensor.range[size]
-                # one row would be taken for a constant
-                made.setdefault(size, torch.export.Dim(size, min=max(low, 1), max=high))
-                shapes[name][axis] = made[size]
-    return shapes

@@ -1,4 +1,7 @@
-"""Films whose vectors are recorded when a package is built: short, long, bare and odd, so padding counts."""
+"""Films, texts and posters whose vectors are recorded when a package is built.
+
+Short, long, bare and odd ones, so that padding counts.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from handlers.items import EncodeItem
+from handlers.items import EncodeItem, sentence
 
 _PLOT = (
     "After the last light of the harbour goes out, a retired keeper and her granddaughter sail north to "
@@ -48,3 +51,7 @@ PROBE_ITEMS = (
     EncodeItem(title="The Harbour", poster=_picture(3, 96, 64)),
     EncodeItem(title="", year=1974, poster=_picture(4, 96, 64)),
 )
+
+PROBE_TEXTS = tuple(sentence(item) for item in PROBE_ITEMS if item.title or item.text)
+
+PROBE_POSTERS = tuple(_picture(*sizes) for sizes in ((1, 268, 182), (2, 120, 200), (3, 96, 64), (5, 1, 1)))

@@ -24,14 +24,13 @@ class EagerEngine:
             # these imports take seconds, which the other engines need not spend
             import torch
 
-            from handlers.config import load_config
-            from handlers.network import load_network
+            from handlers.networks import load_model
         except ImportError as error:
             raise EngineUnavailableError(f"torch or transformers is not installed ({error})") from None
         torch.set_num_threads(threads)
         self._torch = torch
         try:
-            self._network = load_network(folder, load_config(folder))
+            self._network = load_model(folder)
         except PackageFileError as error:
             raise EngineUnavailableError(str(error)) from None
 

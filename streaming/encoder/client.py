@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -15,7 +16,11 @@ from streaming.settings import Settings
 
 ITEM_ENCODER = "item-encoder"
 
-_PROBE = Item(item_id="", title="Marquee")
+_PROBE = Item(item_id="", title="Marquee", text="Marquee")
+_PROBE_POSTER = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+)
+"""One black pixel; encoders of films, of texts and of posters each find what they take."""
 
 
 class EncoderClient:
@@ -93,7 +98,7 @@ class EncoderClient:
     def ready(self) -> bool:
         """Whether a real film gets a real vector now; ``/ping`` says yes before workers are ready."""
         try:
-            return self.encode([_PROBE])[0].vector is not None
+            return self.encode([_PROBE], [_PROBE_POSTER])[0].vector is not None
         except (EncoderUnavailableError, ModelNotFoundError):
             return False
 

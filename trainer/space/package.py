@@ -13,8 +13,8 @@ from handlers.config import CONFIG_FILE, WEIGHTS_FILE
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import save_table
 from model_store import Package
-from model_store.build import CARD_FILE
 from model_store.manifest import SCHEMA, Manifest, check_names, describe_files, write_manifest
+from model_store.plans import CARD_FILE
 from model_store.publish import aside, publish
 from trainer.space.card import model_card
 from trainer.space.train import TrainedSpace

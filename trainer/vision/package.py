@@ -11,7 +11,6 @@ from safetensors.numpy import save_file
 from handlers.config import CONFIG_FILE, WEIGHTS_FILE
 from handlers.poster_model import PREFIX, PosterConfig
 from model_store import Package
-from model_store.build import CARD_FILE
 from model_store.manifest import (
     SCHEMA,
     Manifest,
@@ -21,6 +20,7 @@ from model_store.manifest import (
     describe_files,
     write_manifest,
 )
+from model_store.plans import CARD_FILE
 from model_store.publish import aside, publish
 from trainer.space.embed import text_model
 from trainer.space.package import source_commit

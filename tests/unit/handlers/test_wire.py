@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from handlers.encoding import Encoded
+from handlers.encoder import Encoded
 from handlers.exceptions import RequestError
 from handlers.items import EncodeItem
 from handlers.wire import MSGPACK, decode_request, encode_answer

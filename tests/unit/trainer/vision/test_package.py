@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from handlers.exceptions import PackageFileError
 from handlers.poster_model import load_poster_config, load_vit
+from handlers.posters import PosterEncoder
 from handlers.vit import ViTConfig
-from model_store import ModelStoreError, PackageExistsError, build
+from model_store import PackageExistsError, build
 from model_store.store import find_source
 from tests.unit.trainer.vision.tiny import examples, options
 from trainer.exceptions import DataError
@@ -49,10 +50,13 @@ def test_what_is_loaded_is_what_was_trained(tmp_path: Path) -> None:
         write_vit_package(made, examples(), tmp_path, "poster-encoder", "9", {})
 
 
-def test_it_is_no_item_encoder_and_building_it_says_so(tmp_path: Path) -> None:
+def test_it_is_built_like_any_package_and_proves_itself(tmp_path: Path) -> None:
     package = write_vit_package(trained(options()), examples(), tmp_path, "poster-encoder", "9", {})
-    with pytest.raises(ModelStoreError, match="only item encoders are built"):
-        build(str(package.path), tmp_path / "built")
+    built = build(str(package.path), tmp_path / "built")
+    loaded = PosterEncoder.load(built.path)
+    assert loaded.package == "poster-encoder@9"
+    assert loaded.engine.name == "onnxruntime"
+    assert built.manifest.outputs["vector"].shape == ("batch", loaded.dim)
 
 
 def test_the_default_size_stays_below_8_mb(tmp_path: Path) -> None:

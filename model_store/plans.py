@@ -1,0 +1,116 @@
+"""What building means for each kind of model: files, inputs and outputs, recorded probe, handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, TextModel, load_config
+from handlers.encoding import ITEM_TABLE_FILE
+from handlers.engines.machine import ONNX_FILE
+from handlers.engines.parity import PROBE_FILE
+from handlers.inputs import ModelInputs
+from handlers.kinds import Kind, kind_of
+from handlers.posters import PosterInputs, PosterSizes, load_poster_sizes
+from handlers.texts import TextInputs, load_text_config
+from handlers.tokens import TOKENIZER_FILE, Tokens
+from model_store.manifest import Tensor
+from model_store.probe_items import PROBE_ITEMS, PROBE_POSTERS, PROBE_TEXTS
+
+Arrays = dict[str, npt.NDArray[Any]]
+CARD_FILE = "MODEL_CARD.md"
+_BATCH = (1, 4096)
+
+HANDLERS: dict[Kind, str] = {
+    "item-encoder": "handlers.item_encoder.ItemEncoderHandler",
+    "text-encoder": "handlers.text_encoder.TextEncoderHandler",
+    "poster-encoder": "handlers.poster_encoder.PosterEncoderHandler",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one package is built."""
+
+    handler: str
+    """The class that its archive names."""
+    source_files: tuple[str, ...]
+    """What the source package must hold; the model card is not served."""
+    text_model: TextModel | None
+    """Whose tokenizer is copied, if any."""
+    inputs: dict[str, Tensor]
+    """Of the model, in the order of its arguments."""
+    dim: int
+    """Of its output ``vector``."""
+    probe: Callable[[Path], Arrays]
+    """Inputs to record outputs of; takes the folder in which the tokenizer lies by then."""
+
+    @property
+    def served_files(self) -> tuple[str, ...]:
+        """What goes into the archive."""
+        own = tuple(name for name in self.source_files if name != CARD_FILE)
+        return (*own, *((TOKENIZER_FILE,) if self.text_model else ()), PROBE_FILE, ONNX_FILE)
+
+    @property
+    def outputs(self) -> dict[str, Tensor]:
+        """Of the model."""
+        return {"vector": _floats(self.dim)}
+
+
+def plan_of(folder: Path) -> Plan:
+    """The plan for the source package whose files lie in ``folder``.
+
+    Raises:
+        PackageFileError: its configuration is missing, torn, or of no model that is served.
+    """
+    kind = kind_of(folder)
+    if kind == "item-encoder":
+        return _item_encoder(load_config(folder))
+    if kind == "text-encoder":
+        return _text_encoder(load_text_config(folder).text_model)
+    return _poster_encoder(load_poster_sizes(folder).model)
+
+
+def _floats(*shape: int) -> Tensor:
+    return Tensor(dtype="float32", shape=("batch", *shape), range={"batch": _BATCH})
+
+
+def _words(text: TextModel) -> dict[str, Tensor]:
+    sizes = {"batch": _BATCH, "tokens": (2, text.max_tokens)}
+    tensor = Tensor(dtype="int64", shape=("batch", "tokens"), range=sizes)
+    return {"input_ids": tensor, "attention_mask": tensor}
+
+
+def _item_encoder(config: EncoderConfig) -> Plan:
+    def probe(folder: Path) -> Arrays:
+        tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
+        return ModelInputs(PROBE_ITEMS, tokens, config).rows(range(len(PROBE_ITEMS)))
+
+    inputs = {**_words(config.text_model), "side": _floats(config.features.width)}
+    if (poster := config.poster_model) is not None:
+        inputs["pixels"] = _floats(3, poster.height, poster.width)
+        inputs["has_poster"] = _floats()
+    files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
+    return Plan(HANDLERS["item-encoder"], files, config.text_model, inputs, config.dim, probe)
+
+
+def _text_encoder(text: TextModel) -> Plan:
+    def probe(folder: Path) -> Arrays:
+        read = TextInputs(PROBE_TEXTS, Tokens(folder / TOKENIZER_FILE, text.max_tokens))
+        return read.rows(range(len(PROBE_TEXTS)))
+
+    handler, files = HANDLERS["text-encoder"], (CONFIG_FILE, CARD_FILE)
+    return Plan(handler, files, text, _words(text), text.width, probe)
+
+
+def _poster_encoder(sizes: PosterSizes) -> Plan:
+    def probe(_: Path) -> Arrays:
+        return PosterInputs(PROBE_POSTERS, sizes).rows(range(len(PROBE_POSTERS)))
+
+    inputs = {"pixels": _floats(3, sizes.image_height, sizes.image_width)}
+    files = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
+    return Plan(HANDLERS["poster-encoder"], files, None, inputs, sizes.width, probe)
