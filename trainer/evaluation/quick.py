@@ -30,7 +30,7 @@ from trainer.evaluation.ranking import rank_by
 from trainer.evaluation.report import evaluate_served
 from trainer.evaluation.served import films_of, matrices
 
-USERS, ITEMS = 200, 500
+USERS, ITEMS = 120, 250
 
 
 def _slice(ratings: Ratings) -> Ratings:
