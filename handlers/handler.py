@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import structlog
 
 from handlers.checksums import verify_checksums
 from handlers.encoder import Encoded, Encoder
+from handlers.engines.metrics import hand_over
 from handlers.exceptions import RequestError
+from handlers.tuning import serving_of
 from handlers.wire import JSON, MSGPACK, Request, decode_request, encode_answer, encode_refusal
 
 THREADS_VARIABLE = "MARQUEE_ENGINE_THREADS"
@@ -51,9 +54,15 @@ class EncoderHandler:
         _log_as_lines()
         folder = Path(context.system_properties["model_dir"])
         verify_checksums(folder)
-        threads = int(os.environ.get(THREADS_VARIABLE, "1"))
+        threads = int(os.environ.get(THREADS_VARIABLE) or serving_of(folder).threads)
         self._encoder = self.encoder.load(folder, threads)
         self.initialized = True
+        if getattr(context, "metrics", None) is not None:
+            hand_over(context.metrics, self._encoder.package)
+            # TorchServe's worker prints two lines a request, which its JVM reads and parses between answers;
+            # answers hold the same times, and its frontend counts requests by itself
+            logging.getLogger("ts").setLevel(logging.WARNING)
+            logging.getLogger().setLevel(logging.WARNING)
         _log.info("ready", package=self._encoder.package, engine=self._encoder.engine.name, threads=threads)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:

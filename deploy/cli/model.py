@@ -13,6 +13,7 @@ from deploy.cli.model_engines import compile_
 from deploy.cli.model_sharing import publish, pull_
 from deploy.cli.model_signing import keygen, sign_
 from deploy.cli.model_tidy import diff, rm
+from deploy.cli.model_tune import tune_
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
 from deploy.packages import package_errors, package_sources, trust
 from model_store import Package, build, find_source, list_built, list_sources, locate, signer_of, verify
@@ -200,5 +201,5 @@ def _described(package: Package) -> dict[str, Any]:
     return {"path": str(package.path), "digest": package.manifest.digest, **manifest}
 
 
-for _part in (keygen, sign_, publish, pull_, diff, rm, compile_):
+for _part in (keygen, sign_, publish, pull_, diff, rm, compile_, tune_):
     command.add_command(_part)

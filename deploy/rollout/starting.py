@@ -11,6 +11,7 @@ from deploy.rollout.exceptions import GateFailedError
 from deploy.rollout.gates.limits import load_limits
 from deploy.rollout.gates.verifying import verify_gate
 from deploy.rollout.machine import FIRST
+from handlers.tuning import serving_of
 from model_store import (
     Manifest,
     ModelStoreError,
@@ -150,5 +151,14 @@ def provide(
     finally:
         store.close()
     step(f"registering {space.package} {space.version} with TorchServe")
-    register_version(settings, package.archive, space.package, space.version)
+    tuned = serving_of(package.path)
+    register_version(
+        settings,
+        package.archive,
+        space.package,
+        space.version,
+        tuned.workers,
+        batch=tuned.batch,
+        delay_ms=tuned.delay_ms,
+    )
     return advance(settings, "backfill", space.space, operator, reason).spaces[space.space]

@@ -16,6 +16,7 @@ from pathlib import Path
 from deploy.stack.exceptions import UnhealthyError
 from deploy.stack.layout import Layout
 from deploy.stack.process import SERVICE, STACK_ID
+from handlers.tuning import serving_of
 from streaming.control.documents import SpaceDocument
 from streaming.encoder import EncoderManagement
 from streaming.exceptions import MarqueeError
@@ -77,7 +78,11 @@ class Registrar:
         management = EncoderManagement(self._settings, package)
         try:
             if management.describe(version) is None:
-                management.register(version, self._archive(package, version))
+                archive = self._archive(package, version)
+                tuned = serving_of(archive.parent)
+                management.register(
+                    version, archive, tuned.workers, batch=tuned.batch, delay_ms=tuned.delay_ms
+                )
                 log.info("registered with TorchServe", package=package, version=version)
             else:
                 management.wait_ready(version)

@@ -91,6 +91,11 @@ class TorchServe(ManagedProcess):
         return f"http://{LOOPBACK}:{self.inference_port}"
 
     @property
+    def metrics_url(self) -> str:
+        """Where Prometheus reads."""
+        return f"http://{LOOPBACK}:{self.metrics_port}/metrics"
+
+    @property
     def management_url(self) -> str:
         """Where versions are registered."""
         return f"http://{LOOPBACK}:{self.management_port}"
@@ -111,6 +116,8 @@ class TorchServe(ManagedProcess):
             "install_py_dep_per_model": "false",
             "enable_envvars_config": "false",
             "metrics_mode": "prometheus",
+            # what workers count appears without being listed in a file of its own
+            "model_metrics_auto_detect": "true",
             "disable_token_authorization": "true",
             "enable_model_api": "true",
             "number_of_netty_threads": "4",

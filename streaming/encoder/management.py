@@ -66,11 +66,24 @@ class EncoderManagement:
             raise EncoderUnavailableError(f"TorchServe answers {answer.status_code}: {answer.text[:300]}")
         return [str(one["modelVersion"]) for one in answer.json()]
 
-    def register(self, version: str, archive: Path, workers: int = 1, wait_s: float = 180.0) -> None:
+    def register(
+        self,
+        version: str,
+        archive: Path,
+        workers: int = 1,
+        wait_s: float = 180.0,
+        *,
+        batch: int = 1,
+        delay_ms: int = 0,
+    ) -> None:
         """Makes ``version`` of the archive ready: registered, ``workers`` up, one real film encoded.
 
         A version that is there already is not registered again, and keeps the workers that somebody gave
         it beyond ``workers``.
+
+        Args:
+            batch: requests that a worker is handed at once, at most.
+            delay_ms: how long the first of them waits for others.
 
         Raises:
             ConfigurationError: if TorchServe refuses the archive.
@@ -84,7 +97,8 @@ class EncoderManagement:
                 {
                     "url": archive.absolute().as_uri(),
                     "model_name": self._model,
-                    "batch_size": "1",
+                    "batch_size": str(batch),
+                    "max_batch_delay": str(delay_ms),
                     "initial_workers": "0",
                 },
             )
@@ -167,12 +181,20 @@ class EncoderManagement:
 
 
 def register_version(
-    settings: Settings, archive: Path, model: str, version: str, workers: int = 1, wait_s: float = 180.0
+    settings: Settings,
+    archive: Path,
+    model: str,
+    version: str,
+    workers: int = 1,
+    wait_s: float = 180.0,
+    *,
+    batch: int = 1,
+    delay_ms: int = 0,
 ) -> None:
     """Makes ``version`` of ``model`` ready in TorchServe; see :meth:`EncoderManagement.register`."""
     management = EncoderManagement(settings, model)
     try:
-        management.register(version, archive, workers, wait_s)
+        management.register(version, archive, workers, wait_s, batch=batch, delay_ms=delay_ms)
     finally:
         management.close()
 

@@ -1,0 +1,159 @@
+"""Measures a package in a TorchServe of its own, setting by setting; nothing else is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from deploy.stack.ports import free_ports
+from deploy.stack.torchserve import TorchServe
+from deploy.tuning.load import KIND, alone, bodies, together
+from deploy.tuning.search import best, for_batching, for_workers
+from handlers.handler import THREADS_VARIABLE
+from handlers.tuning import Serving, Trial, Tuned
+from model_store import Package
+from streaming.encoder import EncoderManagement, EncoderUnavailableError
+from streaming.settings import Settings, TorchServeSettings
+
+ALONE = 30
+"""Lone requests of a setting."""
+WORKERS_S = 180.0
+
+Told = Callable[[int, int], None]
+"""(settings measured, settings in all)."""
+
+
+class _Threads(TorchServe):
+    """A TorchServe whose workers run their engine with so many threads."""
+
+    threads = 1
+
+    def environment(self) -> Mapping[str, str]:
+        """As any, and the threads."""
+        return {**super().environment(), THREADS_VARIABLE: str(self.threads)}
+
+
+def tune(
+    package: Package,
+    settings: Settings,
+    *,
+    clients: int = 32,
+    items: int = 1,
+    seconds: float = 3.0,
+    cores: int | None = None,
+    told: Told = lambda _done, _all: None,
+) -> Tuned:
+    """What serves ``package`` best on this machine; not stored yet.
+
+    First workers and threads are chosen, then batch and delay for them.
+
+    Args:
+        clients: that ask at once.
+        items: in a request.
+        seconds: of load a setting.
+        cores: to share out; all that this process may use by default.
+
+    Raises:
+        EncoderUnavailableError: TorchServe cannot serve it.
+    """
+    asked = bodies(package.path, items)
+    first = for_workers(cores or len(os.sched_getaffinity(0)))
+    trials: list[Trial] = []
+    engine = ""
+
+    def run(tried: list[Serving], of: int) -> None:
+        nonlocal engine
+        for threads in sorted({serving.threads for serving in tried}):
+            with _served(package, settings, threads, clients) as (there, http):
+                for serving in (one for one in tried if one.threads == threads):
+                    with _registered(package, there, serving) as url:
+                        engine = _engine(http, url, asked[0])
+                        trials.append(_measure(serving, http, url, asked, clients, items, seconds))
+                    told(len(trials), of)
+
+    count = len(first) + len(for_batching(first[0]))
+    run(first, count)
+    run(for_batching(best(trials).serving), count)
+    return Tuned(
+        package=package.manifest.reference,
+        best=best(trials).serving,
+        trials=tuple(trials),
+        engine=engine,
+        clients=clients,
+        items=items,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+@contextlib.contextmanager
+def _served(
+    package: Package, settings: Settings, threads: int, clients: int
+) -> Iterator[tuple[Settings, httpx.Client]]:
+    """Settings that reach a TorchServe of its own, and a client; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="marquee-tune-", ignore_cleanup_errors=True) as place:
+        server = _Threads(Path(place) / "ts", package.path.parents[1], *free_ports(3), stack_id=place)
+        server.threads = threads
+        try:
+            server.start()
+            server.wait_healthy()
+            serve = TorchServeSettings.model_validate(
+                {"inference_url": server.inference_url, "management_url": server.management_url}
+            )
+            limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+            with httpx.Client(timeout=120, trust_env=False, limits=limits) as http:
+                yield settings.model_copy(update={"torchserve": serve}), http
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def _registered(package: Package, there: Settings, serving: Serving) -> Iterator[str]:
+    """The URL of its predictions while all its workers are up."""
+    name, version = package.manifest.name, package.manifest.version
+    management = EncoderManagement(there, name)
+    try:
+        management.register(
+            version, package.archive, serving.workers, batch=serving.batch, delay_ms=serving.delay_ms
+        )
+        deadline = time.monotonic() + WORKERS_S
+        while _ready(management, version) < serving.workers:
+            if time.monotonic() > deadline:
+                raise EncoderUnavailableError(f"{serving.workers} workers are not up after {WORKERS_S:.0f} s")
+            time.sleep(0.2)
+        yield f"{there.torchserve.inference_url}/predictions/{name}/{version}"
+        management.unregister(version)
+    finally:
+        management.close()
+
+
+def _ready(management: EncoderManagement, version: str) -> int:
+    workers = (management.describe(version) or {}).get("workers", [])
+    return sum(worker.get("status") == "READY" for worker in workers)
+
+
+def _engine(http: httpx.Client, url: str, body: bytes) -> str:
+    answer = http.post(url, content=body, headers={"content-type": KIND}).raise_for_status()
+    return str(msgspec.msgpack.decode(answer.content)["engine"])
+
+
+def _measure(
+    serving: Serving,
+    http: httpx.Client,
+    url: str,
+    asked: list[bytes],
+    clients: int,
+    items: int,
+    seconds: float,
+) -> Trial:
+    together(http, url, asked, clients, min(1.0, seconds))  # caches, connections, the JVM's compiler
+    quiet = alone(http, url, asked, ALONE)
+    rate, p99 = together(http, url, asked, clients, seconds)
+    return Trial(serving=serving, per_s=rate * items, p99_ms=p99, alone_ms=quiet)
