@@ -29,6 +29,8 @@ PROBES = int(os.environ.get("MARQUEE_BENCH_PROBES", "300"))
 RATE = int(os.environ.get("MARQUEE_BENCH_RATE", "1000"))
 BACKGROUND_USERS, PROBE_USERS, FIRST_LIKES, K = 6_000, 10, 6, 10
 LONGEST_S = 15.0
+WARM_UP_S = 30.0
+"""Everybody has a row by then, and the broker's code is compiled."""
 console = Console(stderr=True)
 
 
@@ -118,7 +120,7 @@ def main() -> None:
             console.print("probing the quiet stack")
             quiet = prober.probes(max(20, PROBES // 4))
             with background(settings, RATE, BACKGROUND_USERS, FILMS) as reached:
-                time.sleep(5)
+                time.sleep(WARM_UP_S)
                 console.print(f"probing at {RATE:,} events/s")
                 busy = prober.probes(PROBES)
         rows = [row("none", 0, quiet), row("others rate", reached[0], busy)]

@@ -11,6 +11,7 @@ from streaming.control.documents import SpaceDocument
 from streaming.documents import HEARTBEAT_KEY
 from streaming.exceptions import UnavailableError
 from streaming.kafka.admin import OffsetAdmin
+from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.kafka.loader import Loader
 from streaming.kafka.offsets import SourceRange, source_ranges
 from streaming.settings import Settings
@@ -122,6 +123,8 @@ def wait_applied(
 ) -> float:
     """Wait until the ledger has folded and every space has indexed all there is; returns the seconds.
 
+    A Kafka that comes back is waited for: what was sent is in it.
+
     Args:
         progress: called with (label, done, total) of each group.
 
@@ -130,7 +133,10 @@ def wait_applied(
     """
     watch, began = LagWatch(settings, spaces), time.monotonic()
     while True:
-        behind = watch.behind(progress)
+        try:
+            behind = watch.behind(progress)
+        except KafkaUnavailableError as error:
+            behind = [f"nobody knows: {error}"]
         if not behind:
             return time.monotonic() - began
         if time.monotonic() - began > timeout_s:
