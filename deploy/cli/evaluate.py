@@ -19,6 +19,7 @@ def command() -> None:
       marquee evaluate served --train train.csv --test test.csv --items movies.csv --json
       marquee evaluate all --quick
       marquee evaluate all --only ml-100k
+      marquee evaluate pictures
     """
 
 
@@ -92,3 +93,47 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
             click.echo(f"{row.name:24} {row.goal}")
         return
     run_rows(out, only, lambda line: click.echo(line, err=True))
+
+
+@command.command()
+@click.option("--package", default="item-encoder@2", show_default=True, help="of the map")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/results"),
+    show_default=True,
+    help="folder of the finished rows",
+)
+@click.option("--log", type=FILE, help="a training's log.csv: its learning curves, and nothing else")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/pictures"),
+    show_default=True,
+    help="folder of the PNG files",
+)
+def pictures(package: str, results: Path, log: Path | None, out: Path) -> None:
+    """Draw the map of the space and the curve of films with few ratings; or a training's learning curves.
+
+    \b
+    Examples:
+      marquee evaluate pictures
+      marquee evaluate pictures --log training/fusion/choice/log.csv --out /tmp
+    """
+    from trainer.evaluation.pictures import (
+        COLD_FILE,
+        CURVES_FILE,
+        MAP_FILE,
+        draw_cold_start,
+        draw_curves,
+        draw_map,
+    )
+
+    if log is not None:
+        draw_curves(log, out / CURVES_FILE)
+        click.echo(out / CURVES_FILE)
+        return
+    draw_cold_start(results, out / COLD_FILE)
+    click.echo(out / COLD_FILE)
+    draw_map(package, out / MAP_FILE, lambda line: click.echo(line, err=True))
+    click.echo(out / MAP_FILE)

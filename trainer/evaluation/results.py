@@ -109,6 +109,10 @@ def page(out: Path) -> str:
 
 
 def _figure(results: list[dict[str, Any]]) -> str:
+    if "search" in results[0]:
+        found, against = results[0]["search"], results[0]["against"]
+        shown = "; ".join(f"{name} {one}" for name, one in found.items())
+        return f"{shown}; @2 - @1 {against['difference']['mean']:.4f}, p {against['p']:.2g}"
     if "map" in results[0]:
         return "; ".join(f"{name} {one}" for name, one in results[0]["map"].items())
     ndcg = results[0]["ndcg@10"]

@@ -17,6 +17,7 @@ from trainer.evaluation.cold import ml_100k_cold, ml_100k_few
 from trainer.evaluation.fusion import fusion_row
 from trainer.evaluation.ranking import rank_by
 from trainer.evaluation.report import figures
+from trainer.evaluation.search import search_row
 from trainer.evaluation.served import ask, films_of, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
 from trainer.space.matrix import Interactions
@@ -160,5 +161,12 @@ ROWS: tuple[Row, ...] = (
         "near the teacher (MobileNetV2 on ImageNet), above random weights, mAP in percent",
         ("poster_genres.csv", "poster_map.csv", str(WEIGHTS)),
         posters_row,
+    ),
+    Row(
+        "search-tags",
+        "Search by what people call films: the shipped data's tags",
+        "item-encoder@2 finds more than @1, both more than popularity, NDCG@10",
+        (),
+        search_row,
     ),
 )
