@@ -83,6 +83,13 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``linear``: text and numbers mapped into the space; ``fusion``: poster and all, see ``fusion``."""
     fusion: FusionConfig | None = None
     poster_model: PosterModel | None = None
+    reads_posters: bool = True
+    """False where training weighed posters at nothing: building finds out, and no ViT runs when served."""
+
+    @property
+    def poster_input(self) -> PosterModel | None:
+        """What a poster is brought to; None where nothing of it would come into the vector."""
+        return self.poster_model if self.reads_posters else None
 
     @property
     def package(self) -> str:
@@ -125,3 +132,9 @@ def load_config(folder: Path) -> EncoderConfig:
     if config.architecture == "fusion" and (config.fusion is None or config.poster_model is None):
         raise PackageFileError(f"{CONFIG_FILE} says fusion, but not of what sizes")
     return config
+
+
+def write_config(config: EncoderConfig, folder: Path) -> None:
+    """Writes ``config.json`` into ``folder``."""
+    encoded = msgspec.json.encode(config, order="deterministic")
+    (folder / CONFIG_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")

@@ -199,7 +199,8 @@ class FusionNetwork(nn.Module):
     """(input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f], pixels float32
     [n, 3, h, w], has_poster float32 [n]) -> content vectors float32 [n, dim].
 
-    A row of ``attention_mask`` without a 1 says that there is no text.
+    A row of ``attention_mask`` without a 1 says that there is no text. What was weighed at nothing is not
+    computed (:meth:`settle`); where no poster is read, ``pixels`` and ``has_poster`` may be left out.
     """
 
     def __init__(
@@ -214,19 +215,38 @@ class FusionNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(1))
         self.scale: Tensor
         """Of all content vectors against the vectors of ratings."""
+        self.corrects = True
+
+    def settle(self) -> None:
+        """Looks whether the weights at hand, which change no more, let the transformer say anything."""
+        head = self.fusion.head
+        self.corrects = bool(head.weight.any() or head.bias.any())
+
+    @property
+    def reads_posters(self) -> bool:
+        """Whether anything of a poster comes into the vector."""
+        return self.corrects or self.base.kernel.poster != 0
 
     def content(
         self, states: Tensor, attention_mask: Tensor, side: Tensor, poster: Tensor, has_poster: Tensor
     ) -> Tensor:
         """[n, dim] from what BERT and ViT said, which training keeps."""
-        base = self.base(pooled(states, attention_mask), side, poster_vector(poster, has_poster))
-        added = self.fusion(states, attention_mask, side, poster, has_poster)
-        out: Tensor = self.scale * (base + added)
-        return out
+        said: Tensor = self.base(pooled(states, attention_mask), side, poster_vector(poster, has_poster))
+        if self.corrects:
+            said = said + self.fusion(states, attention_mask, side, poster, has_poster)
+        return self.scale * said
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, side: Tensor, pixels: Tensor, has_poster: Tensor
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        side: Tensor,
+        pixels: Tensor | None = None,
+        has_poster: Tensor | None = None,
     ) -> Tensor:
         """float32 [n, dim]: the content vector."""
         states = token_states(self.bert, input_ids, attention_mask)
+        if not self.reads_posters or pixels is None or has_poster is None:
+            nothing = states.new_zeros(states.shape[0], 1, self.vit.config.width)
+            return self.content(states, attention_mask, side, nothing, nothing[:, 0, 0])
         return self.content(states, attention_mask, side, self.vit(pixels), has_poster)

@@ -16,6 +16,8 @@ from handlers.tokens import Tokens, pad
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+NO_WORDS = "title and text are both empty, and this encoder reads no posters"
+
 
 class ModelInputs:
     """A batch of films, read once; :meth:`rows` gives the arrays of any of them.
@@ -30,12 +32,10 @@ class ModelInputs:
         self._side = side_features(items, config.features)
         self.errors: list[str | None] = [None] * len(items)
         self._posters: list[Pixels | None] = [None] * len(items)
-        if config.poster_model is None:
-            self.errors = [None if some else "title and text are both empty" for some in self._has_text]
+        if (seen := config.poster_input) is None:
+            self.errors = [None if some else NO_WORDS for some in self._has_text]
             return
-        self._posters, self.errors = read_posters(
-            [item.poster for item in items], config.poster_model.height, config.poster_model.width
-        )
+        self._posters, self.errors = read_posters([item.poster for item in items], seen.height, seen.width)
 
     def lengths(self) -> list[int]:
         """Tokens of each film's sentence."""
@@ -45,12 +45,11 @@ class ModelInputs:
         """Inputs of the films ``chosen``, by the names of the graph, padded to the longest of them."""
         ids, mask = pad([self._tokens[i] for i in chosen])
         arrays: Arrays = {"input_ids": ids, "attention_mask": mask, "side": self._side[list(chosen)]}
-        if self._config.poster_model is None:
+        if (seen := self._config.poster_input) is None:
             return arrays
         mask[[not self._has_text[i] for i in chosen]] = 0
-        height, width = self._config.poster_model.height, self._config.poster_model.width
         there = np.array([self._posters[i] is not None for i in chosen], dtype=bool)
-        pixels = np.zeros((len(chosen), 3, height, width), dtype=np.float32)
+        pixels = np.zeros((len(chosen), 3, seen.height, seen.width), dtype=np.float32)
         if there.any():
             pixels[there] = normalise([one for i in chosen if (one := self._posters[i]) is not None])
         return {**arrays, "pixels": pixels, "has_poster": there.astype(np.float32)}

@@ -93,6 +93,8 @@ def fill(network: Network, weights: dict[str, Tensor]) -> Network:
     wrong = [name for name in missing if not name.startswith("bert.")] + unexpected
     if wrong:
         raise PackageFileError(f"{WEIGHTS_FILE} does not fit: {', '.join(wrong[:3])}")
+    if isinstance(network, FusionNetwork):
+        network.settle()
     return network.eval()
 
 

@@ -22,7 +22,7 @@ from handlers.tokens import TOKENIZER_FILE
 from model_store.archive import write_archive
 from model_store.exceptions import ModelStoreError, PackageExistsError
 from model_store.manifest import Manifest, describe_files, write_manifest
-from model_store.plans import plan_of
+from model_store.plans import leave_posters_out, plan_of
 from model_store.publish import aside, publish
 from model_store.store import Package, find_source, local_folder, read_built, verify
 
@@ -103,6 +103,8 @@ def _fill(folder: Path, source: Package, step: Step) -> Manifest:
             shutil.copyfile(text_model_folder(plan.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         step("loading the network")
         network = load_model(folder)
+        if not getattr(network, "reads_posters", True):
+            plan = leave_posters_out(folder)
         probe = record_probe(network, plan.probe(folder))
         save_probe(probe, folder / PROBE_FILE)
         step("exporting ONNX")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy.typing as npt
 
-from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, TextModel, load_config
+from handlers.config import CONFIG_FILE, WEIGHTS_FILE, EncoderConfig, TextModel, load_config, write_config
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.engines.machine import ONNX_FILE
 from handlers.engines.parity import PROBE_FILE
@@ -75,6 +76,12 @@ def plan_of(folder: Path) -> Plan:
     return _poster_encoder(load_poster_sizes(folder).model)
 
 
+def leave_posters_out(folder: Path) -> Plan:
+    """Has ``config.json`` in ``folder`` say that no poster is read, which older sources do not; plans."""
+    write_config(msgspec.structs.replace(load_config(folder), reads_posters=False), folder)
+    return plan_of(folder)
+
+
 def _floats(*shape: int) -> Tensor:
     return Tensor(dtype="float32", shape=("batch", *shape), range={"batch": _BATCH})
 
@@ -91,7 +98,7 @@ def _item_encoder(config: EncoderConfig) -> Plan:
         return ModelInputs(PROBE_ITEMS, tokens, config).rows(range(len(PROBE_ITEMS)))
 
     inputs = {**_words(config.text_model), "side": _floats(config.features.width)}
-    if (poster := config.poster_model) is not None:
+    if (poster := config.poster_input) is not None:
         inputs["pixels"] = _floats(3, poster.height, poster.width)
         inputs["has_poster"] = _floats()
     files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)

@@ -108,6 +108,7 @@ def fusion_side(
     network.scale = torch.tensor([scale])
     weights = package_weights(network)
     fill(network, weights)
+    config = msgspec.structs.replace(config, reads_posters=network.reads_posters)
     parameters: dict[str, float | int | str] = {
         "architecture": "fusion",
         "poster_model": config.poster_model.package if config.poster_model else "",

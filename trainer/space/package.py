@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from safetensors.numpy import save_file
 
-from handlers.config import CONFIG_FILE, WEIGHTS_FILE
+from handlers.config import WEIGHTS_FILE, write_config
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import save_table
 from model_store import Package
@@ -59,8 +59,7 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
     config = trained.config
     check_names(config.name, config.version)
     with aside(root, config.name, config.version) as folder:
-        encoded = msgspec.json.encode(config, order="deterministic")
-        (folder / CONFIG_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
+        write_config(config, folder)
         save_file(trained.weights, folder / WEIGHTS_FILE)
         save_table(trained.table, folder / ITEM_TABLE_FILE)
         parameters, metrics = dict(trained.parameters), dict(trained.metrics)

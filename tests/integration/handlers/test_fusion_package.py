@@ -10,17 +10,23 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from PIL import Image
 
+from handlers.config import load_config
 from handlers.encoding import ItemEncoder
+from handlers.fusion import FusionNetwork
+from handlers.inputs import ModelInputs
 from handlers.item_table import load_table
 from handlers.items import EncodeItem
+from handlers.network import load_network
+from handlers.tokens import TOKENIZER_FILE, Tokens
 from model_store import Package, build
 from model_store.engines import try_engines
 from tests.integration.encoder.tiny import FILMS, write_data
 from trainer.data import load_items
 from trainer.space import SpaceOptions, train_space, write_package
-from trainer.space.train import encode_items
+from trainer.space.train import TrainedSpace, encode_items
 
 NAME = "tiny-fusion"
 COLD = EncodeItem(title="A film nobody knows", year=1999, genres=("Horror",), text="A ghost on a train.")
@@ -52,8 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def package(folder: Path) -> Package:
-    """Trained; then its correction and posters are given weight, for so few films teach it neither."""
+def trained(folder: Path) -> TrainedSpace:
     options = SpaceOptions(
         dim=16,
         architecture="fusion",
@@ -64,14 +69,30 @@ def package(folder: Path) -> Package:
     )
     trained = train_space(write_data(folder / "data"), NAME, "1", options)
     assert trained.parameters["posters"] == FILMS // 2
+    return trained
+
+
+def built(trained: TrainedSpace, folder: Path, name: str, poster: float, spread: float) -> Package:
+    """The package with its posters weighed ``poster`` in the base, its correction's last layer drawn anew."""
     fusion = trained.config.fusion
     assert fusion is not None
-    kernel = msgspec.structs.replace(fusion.kernel, poster=0.5)
-    config = msgspec.structs.replace(trained.config, fusion=msgspec.structs.replace(fusion, kernel=kernel))
-    head = np.random.default_rng(0).normal(0, 0.05, trained.weights["fusion.head.weight"].shape)
-    weights = {**trained.weights, "fusion.head.weight": head.astype(np.float16)}
-    source = write_package(replace(trained, config=config, weights=weights), folder / "packages")
-    return build(str(source.path), folder / "models")
+    kernel = msgspec.structs.replace(fusion.kernel, poster=poster)
+    known = msgspec.structs.replace(fusion, kernel=kernel)
+    # as older sources have it: they do not say whether posters count
+    config = msgspec.structs.replace(trained.config, name=name, fusion=known, reads_posters=True)
+    drawn = np.random.default_rng(0)
+    head = {
+        part: drawn.normal(0, spread, trained.weights[part].shape).astype(np.float16)
+        for part in ("fusion.head.weight", "fusion.head.bias")
+    }
+    changed = replace(trained, config=config, weights={**trained.weights, **head})
+    return build(str(write_package(changed, folder / "packages").path), folder / "models")
+
+
+@pytest.fixture(scope="module")
+def package(trained: TrainedSpace, folder: Path) -> Package:
+    """Its correction and posters are given weight, for so few films teach it neither."""
+    return built(trained, folder, NAME, poster=0.5, spread=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +184,31 @@ def test_another_catalogue_under_the_same_ids_gets_no_film_of_ours(
         foreign = msgspec.structs.replace(COLD, item_id=film.item_id)
         assert np.allclose(vector(encoder, foreign), vector(encoder, COLD), atol=1e-6)
         assert not np.allclose(vector(encoder, film), vector(encoder, COLD), atol=1e-3)
+
+
+def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: Path) -> None:
+    """No transformer, no ViT: the same vectors, and a poster alone is refused as what it is here."""
+    blind = built(trained, folder, "tiny-blind", poster=0.0, spread=0.0)
+    assert set(blind.manifest.inputs) == {"input_ids", "attention_mask", "side"}
+    config = load_config(blind.path)
+    assert not config.reads_posters
+    encoder = ItemEncoder.load(blind.path)
+    whole = load_network(blind.path, config)
+    assert isinstance(whole, FusionNetwork)
+    assert not whole.reads_posters
+    whole.corrects = True
+    films = [COLD, EncodeItem(title="B", year=1950, genres=("Drama",))]
+    tokens = Tokens(blind.path / TOKENIZER_FILE, config.text_model.max_tokens)
+    seeing = msgspec.structs.replace(config, reads_posters=True)
+    rows = ModelInputs(films, tokens, seeing).rows([0, 1])
+    with torch.inference_mode():
+        want = whole(**{name: torch.from_numpy(value) for name, value in rows.items()}).numpy()
+    assert np.linalg.norm(want) > 0
+    assert np.allclose(encoder.encode(films).vectors, want, atol=1e-6)
+    assert np.array_equal(
+        vector(encoder, COLD), vector(encoder, msgspec.structs.replace(COLD, poster=picture(1)))
+    )
+    refused = encoder.encode([EncodeItem(title="", poster=picture(1)), COLD])
+    assert refused.errors[0] == "title and text are both empty, and this encoder reads no posters"
+    assert not refused.vectors[0].any()
+    assert refused.errors[1] is None

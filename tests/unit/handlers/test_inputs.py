@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from handlers.config import EncoderConfig, PosterModel, TextModel
 from handlers.features import FeatureConfig
-from handlers.inputs import ModelInputs
+from handlers.inputs import NO_WORDS, ModelInputs
 from handlers.items import EncodeItem
 from handlers.text_model import text_model_folder
 from handlers.tokens import TOKENIZER_FILE, Tokens
@@ -28,6 +29,7 @@ WITH_POSTERS = EncoderConfig(
     features=FeatureConfig(genres=("Drama",)),
     poster_model=PosterModel(height=12, width=8, settings={}),
 )
+BLIND = msgspec.structs.replace(WITH_POSTERS, reads_posters=False)
 
 
 def picture(colour: tuple[int, int, int]) -> bytes:
@@ -68,7 +70,8 @@ def test_without_title_and_text_nothing_is_attended_to(tokens: Tokens) -> None:
     assert mask[1].sum() > 3
 
 
-def test_a_model_without_posters_needs_a_title_or_a_text(tokens: Tokens) -> None:
-    read = ModelInputs(ITEMS, tokens, PLAIN)
-    assert read.errors == [None, None, None, "title and text are both empty"]
+@pytest.mark.parametrize("config", [PLAIN, BLIND], ids=["no ViT", "posters weighed at nothing"])
+def test_a_model_without_posters_needs_a_title_or_a_text(tokens: Tokens, config: EncoderConfig) -> None:
+    read = ModelInputs(ITEMS, tokens, config)
+    assert read.errors == [None, None, None, NO_WORDS]
     assert set(read.rows([0])) == {"input_ids", "attention_mask", "side"}
