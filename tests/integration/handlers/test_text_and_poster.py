@@ -67,15 +67,13 @@ def posters() -> list[bytes]:
     return [frame.read_bytes() for frame in poster_frames()[:2]] + [picture("CMYK", "JPEG"), picture("L")]
 
 
-@pytest.fixture(scope="module", params=["text", "poster"])
+@pytest.fixture(scope="module", params=[pytest.param("text", marks=pytest.mark.full), "poster"])
 def served(
     request: pytest.FixtureRequest, torchserve_service: TorchServe, stack_dir: Path
 ) -> Iterator[Served]:
     field, server = str(request.param), torchserve_service
     package = build(f"{field}-encoder@1", server.models)
-    serve = TorchServeSettings(
-        inference_url=server.inference_url, management_url=server.management_url
-    )
+    serve = TorchServeSettings(inference_url=server.inference_url, management_url=server.management_url)
     settings = Settings(home=stack_dir, torchserve=serve)
     name = package.manifest.name
     register_version(settings, package.archive, name, "1")
