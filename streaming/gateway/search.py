@@ -51,7 +51,8 @@ class Search:
             # it is registered again as soon as the supervisor sees it
             raise EncoderUnavailableError(str(error)) from None
         if encoded.vector is None:
-            raise BadRequestError(f"the encoder can make nothing of this: {encoded.error}")
+            field = "text" if text else "poster"
+            raise BadRequestError(f"the encoder can make nothing of this: {encoded.error}", field)
         if len(encoded.vector) != space.dim:
             raise EncoderUnavailableError(
                 f"{space.package}@{space.version} answers {len(encoded.vector)} dimensions, not {space.dim}"
