@@ -16,6 +16,8 @@ from deploy.demo.exact import read_documents, read_vectors
 from deploy.demo.stage import MADE, Stage, marquee, until
 from deploy.demo.tastes import likes_of
 from deploy.rollout import start_space
+from deploy.stack.control import supervisor_pid
+from deploy.stack.exceptions import StartError
 from streaming.control.documents import SpaceDocument
 from streaming.control.reader import read_control
 from streaming.documents import Ratings as Documented
@@ -58,13 +60,22 @@ def import_shipped(stage: Stage) -> None:
     """9,742 films and 100,836 ratings through Kafka, until nothing lags behind; counts what arrived."""
     settings, report = stage.settings, stage.report
     with bars() as shown:
+
+        def progress(label: str, done: int, total: int) -> None:
+            shown.update(label, done, total)
+            if supervisor_pid(settings.home) is None:
+                raise StartError(
+                    "nobody keeps the stack up any more: `marquee stack logs supervisor` says why;"
+                    " `marquee stack up` mends it, then this goes on where it was"
+                )
+
         watcher = Watcher(progress=shown.update, step=lambda _: None)
         began = time.perf_counter()
         result = DataImport(settings, SHIPPED, watcher=watcher).run()
         sent = time.perf_counter()
-        folded = wait_applied(settings, [], APPLIED_TIMEOUT_S, shown.update)
+        folded = wait_applied(settings, [], APPLIED_TIMEOUT_S, progress)
         applied = time.perf_counter()
-        wait_applied(settings, [stage.space], APPLIED_TIMEOUT_S, shown.update)
+        wait_applied(settings, [stage.space], APPLIED_TIMEOUT_S, progress)
         indexed = time.perf_counter()
     folder = resolve(SHIPPED)
     stage.films = {item.item_id: item for item in load_items(folder)}

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import httpx
 
+from deploy.stack.asking import http
 from deploy.stack.exceptions import UnhealthyError
 from deploy.stack.layout import Layout
 from deploy.stack.process import ManagedProcess
 from streaming.control.presence import Heartbeat
 
-HEALTH_TIMEOUT_S = 3.0
 Presence = Callable[[], Mapping[str, Heartbeat]]
 
 
@@ -70,7 +70,7 @@ class Gateway(OwnProcess):
 
 def _get(url: str, headers: Mapping[str, str]) -> str:
     try:
-        answer = httpx.get(url, headers=dict(headers), timeout=HEALTH_TIMEOUT_S)
+        answer = http.get(url, headers=dict(headers))
     except httpx.HTTPError as error:
         raise UnhealthyError(f"{url} does not answer: {error}") from None
     if answer.status_code != httpx.codes.OK:

@@ -18,13 +18,13 @@ from pathlib import Path
 import httpx
 import ts
 
+from deploy.stack.asking import http
 from deploy.stack.exceptions import UnhealthyError
 from deploy.stack.kafka.jars import java
 from deploy.stack.ports import LOOPBACK
 from deploy.stack.process import ManagedProcess
 from handlers.trust import MODELS_VARIABLE
 
-HEALTH_TIMEOUT_S = 3.0
 LONGEST_TMP = 80
 MAX_BODY = 512 * 2**20
 """Bytes of a request: 64 items with posters of up to 5 MB, in Base64 at worst."""
@@ -192,18 +192,15 @@ class TorchServe(ManagedProcess):
         """``/ping``, and the list of models with their workers: those that have none READY are named."""
         super().health()
         try:
-            with httpx.Client(timeout=HEALTH_TIMEOUT_S) as client:
-                client.get(f"{self.inference_url}/ping").raise_for_status()
-                names = (
-                    client.get(f"{self.management_url}/models?limit=100").raise_for_status().json()["models"]
-                )
-                waiting, versions = [], 0
-                for name in {model["modelName"] for model in names}:
-                    url = f"{self.management_url}/models/{name}/all"
-                    for version in client.get(url).raise_for_status().json():
-                        versions += 1
-                        if not any(worker["status"] == "READY" for worker in version["workers"]):
-                            waiting.append(f"{name} {version['modelVersion']}")
+            http.get(f"{self.inference_url}/ping").raise_for_status()
+            names = http.get(f"{self.management_url}/models?limit=100").raise_for_status().json()["models"]
+            waiting, versions = [], 0
+            for name in {model["modelName"] for model in names}:
+                url = f"{self.management_url}/models/{name}/all"
+                for version in http.get(url).raise_for_status().json():
+                    versions += 1
+                    if not any(worker["status"] == "READY" for worker in version["workers"]):
+                        waiting.append(f"{name} {version['modelVersion']}")
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise UnhealthyError(f"TorchServe does not answer: {error!r}") from None
         if waiting:
