@@ -1,12 +1,14 @@
-"""What one machine makes of a built package for itself: native code (AOTInductor), or matrices in int8."""
+"""What one machine makes of a built package for itself: native code (AOTInductor), int8 or float16."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from handlers.engines.aot_inductor import compiled_file
-from handlers.engines.choose import INT8_FILE
+from handlers.engines.choose import FP16_FILE, INT8_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
 from handlers.engines.parity import PROBE_FILE, Parity, check_parity, load_probe
 from handlers.exceptions import HandlerError
@@ -20,23 +22,37 @@ def quantise_package(package: Package) -> tuple[Path, Parity]:
     Raises:
         ModelStoreError: the package cannot be read, or int8 is outside the parity limits: then none is kept.
     """
-    from handlers.engines.onnx_runtime import OnnxRuntimeEngine
     from model_store.int8 import quantise
+
+    return _reduced(package, INT8_FILE, "int8", quantise)
+
+
+def halve_package(package: Package) -> tuple[Path, Parity]:
+    """As :func:`quantise_package`, in float16: what GPU engines are built from. Proven on the CPU."""
+    from model_store.half import halve
+
+    return _reduced(package, FP16_FILE, "float16", lambda source, target, _: halve(source, target))
+
+
+def _reduced(
+    package: Package, name: str, called: str, make: Callable[[Path, Path, dict[str, Any]], int]
+) -> tuple[Path, Parity]:
+    from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 
     folder = _own_folder(package)
     aside = folder / f".{os.getpid()}.onnx"
     try:
         probe = load_probe(package.path / PROBE_FILE)
-        quantise(package.path / ONNX_FILE, aside, probe.inputs)
+        make(package.path / ONNX_FILE, aside, probe.inputs)
         parity = check_parity(OnnxRuntimeEngine(aside, reduced_precision=True), probe)
         if not parity.passed:
-            raise ModelStoreError(f"int8 is outside the parity limits: {parity}")
-        aside.replace(folder / INT8_FILE)
+            raise ModelStoreError(f"{called} is outside the parity limits: {parity}")
+        aside.replace(folder / name)
     except HandlerError as error:
-        raise ModelStoreError(f"{package.manifest.reference} cannot be quantised: {error}") from None
+        raise ModelStoreError(f"{package.manifest.reference} cannot be made {called}: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
-    return folder / INT8_FILE, parity
+    return folder / name, parity
 
 
 def compile_package(package: Package, threads: int = 1) -> Path:

@@ -15,24 +15,24 @@ from streaming.settings import load_settings
 @click.option(
     "--engine",
     "engines",
-    type=click.Choice(["int8", "aotinductor"]),
+    type=click.Choice(["int8", "aotinductor", "fp16"]),
     multiple=True,
-    help="one of them; both by default",
+    help="which; int8 and aotinductor by default",
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="compiled in; workers use 1")
 @AS_JSON
 def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bool) -> None:
-    """Make engines of REFERENCE for this machine: int8 matrices, and native code (AOTInductor).
+    """Make engines of REFERENCE for this machine: int8 matrices, native code (AOTInductor), float16 for GPUs.
 
     They lie beside the packages, not in them, and are never loaded on another kind of machine; workers take
-    the first that proves itself. int8 outside the parity limits is not kept (exit code 1). AOTInductor needs
-    a C++ compiler and a minute or two.
+    the first that proves itself. int8 or fp16 outside the parity limits is not kept (exit code 1).
+    AOTInductor needs a C++ compiler and a minute or two.
 
     \b
     Example:
       marquee model compile item-encoder@1
     """
-    from model_store.compile import compile_package, quantise_package
+    from model_store.compile import compile_package, halve_package, quantise_package
 
     settings = load_settings()
     made: dict[str, str] = {}
@@ -40,8 +40,8 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
         package = find(reference, settings.models, trust(settings))
         for engine in engines or ("aotinductor", "int8"):
             progress.step(f"{package.manifest.reference}: {engine}")
-            if engine == "int8":
-                path, parity = quantise_package(package)
+            if engine in ("int8", "fp16"):
+                path, parity = quantise_package(package) if engine == "int8" else halve_package(package)
                 made[engine] = f"{path} ({parity})"
             else:
                 made[engine] = str(compile_package(package, threads))

@@ -79,9 +79,10 @@ def tune(
                         trials.append(_measure(serving, http, url, asked, clients, items, seconds))
                     told(len(trials), of)
 
-    count = len(first) + len(for_batching(first[0]))
-    run(first, count)
-    run(for_batching(best(trials).serving), count)
+    run(first, len(first) + len(for_batching(first[0])))
+    measured = [trial.serving for trial in trials]
+    rest = [one for one in for_batching(best(trials).serving) if one not in measured]
+    run(rest, len(first) + len(rest))
     return Tuned(
         package=package.manifest.reference,
         best=best(trials).serving,

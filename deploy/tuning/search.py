@@ -16,12 +16,15 @@ FIRST_BATCH = (8, 1)
 
 
 def for_workers(cores: int) -> list[Serving]:
-    """Ways to share ``cores`` out to workers and their threads: one of each, many workers, many threads."""
+    """What holds without tuning, then ways to share ``cores`` out to workers and their threads."""
     shares = {(1, 1), (cores, 1), (1, cores)}
     if cores >= 4:
         shares.add((cores // 2, 2))
     batch, delay = FIRST_BATCH
-    return [Serving(workers=w, threads=t, batch=batch, delay_ms=delay) for w, t in sorted(shares)]
+    return [
+        Serving(),
+        *(Serving(workers=w, threads=t, batch=batch, delay_ms=delay) for w, t in sorted(shares)),
+    ]
 
 
 def for_batching(chosen: Serving) -> list[Serving]:

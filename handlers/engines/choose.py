@@ -35,11 +35,8 @@ class Candidate:
 def candidates(folder: Path, threads: int) -> list[Candidate]:
     """The engines for the package in ``folder``, best first; each looks for what it needs when tried."""
     made_here = machine_folder(folder)
-    half = folder / FP16_FILE
+    half, int8 = (_made(folder, made_here, name) for name in (FP16_FILE, INT8_FILE))
     typed = half if half.is_file() else folder / ONNX_FILE
-    int8 = folder / INT8_FILE
-    if made_here is not None and not int8.is_file():
-        int8 = made_here / INT8_FILE
     return [
         Candidate("tensorrt", lambda: TensorRtEngine(typed, made_here)),
         Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(int8, threads, True)),
@@ -47,6 +44,11 @@ def candidates(folder: Path, threads: int) -> list[Candidate]:
         Candidate("onnxruntime", lambda: OnnxRuntimeEngine(folder / ONNX_FILE, threads)),
         Candidate("eager", lambda: EagerEngine(folder, threads)),
     ]
+
+
+def _made(folder: Path, made_here: Path | None, name: str) -> Path:
+    """Where the file lies: in the package, else where this machine keeps what it made of it."""
+    return folder / name if made_here is None or (folder / name).is_file() else made_here / name
 
 
 def choose_engine(tried: Sequence[Candidate], probe: Probe) -> Engine:

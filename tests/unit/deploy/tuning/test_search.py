@@ -19,8 +19,9 @@ def trial(per_s: float, alone_ms: float, batch: int = 1) -> Trial:
 def test_no_setting_wants_more_than_the_cores_and_each_is_tried_once(cores: int) -> None:
     tried = for_workers(cores)
     assert len(set(map(str, tried))) == len(tried)
+    assert tried[0] == Serving(), "what tuning gains cannot be seen"
     assert Serving(batch=8, delay_ms=1) in tried
-    for serving in [*tried, *for_batching(tried[-1])]:
+    for serving in [*tried[1:], *for_batching(tried[-1])]:
         assert serving.workers * serving.threads <= cores
 
 
