@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table
 from streaming.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from deploy.data.interrupt import Interrupt
 
 
 @click.group()
@@ -83,17 +90,14 @@ def import_(
       marquee data import ../ml-1m --posters ../posters --rate 5000 --json
     """
     from deploy.data.importing import DataImport, Watcher
+    from deploy.data.interrupt import Interrupt
 
     settings = load_settings()
-    with bars(quiet=as_json) as shown:
-        watcher = Watcher(progress=shown.update, step=shown.step)
+    with _resumable(), bars(quiet=as_json) as shown, Interrupt() as interrupt:
+        watcher = Watcher(progress=shown.update, step=shown.step, check=interrupt.check)
         job = DataImport(settings, path, posters=posters, limit=limit, rate=rate, watcher=watcher)
-        try:
-            result = job.dry_run() if dry_run else job.run()
-        except KeyboardInterrupt:
-            err().print("stopped; the same command goes on from here")
-            sys.exit(130)
-        waited = _wait(settings, timeout, shown) if wait and not dry_run else None
+        result = job.dry_run() if dry_run else job.run()
+        waited = _wait(settings, timeout, shown, interrupt) if wait and not dry_run else None
     report = result.as_json() | ({} if waited is None else {"waited_s": round(waited, 2)})
     if as_json:
         print_json(report)
@@ -103,13 +107,28 @@ def import_(
     )
 
 
-def _wait(settings: Settings, timeout: float, shown: Bars) -> float:
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends now; pressed again, it would end in a trace
+        err().print("stopped; the same command goes on from here")
+        sys.exit(130)
+
+
+def _wait(settings: Settings, timeout: float, shown: Bars, interrupt: Interrupt) -> float:
     from deploy.data.lag import wait_applied
     from streaming.control.reader import read_control
 
     shown.step("waiting for the ledger and the spaces")
     spaces = list(read_control(settings).live.values())
-    return wait_applied(settings, spaces, timeout, shown.update)
+
+    def progress(name: str, done: int, total: int) -> None:
+        interrupt.check()
+        shown.update(name, done, total)
+
+    return wait_applied(settings, spaces, timeout, progress)
 
 
 @command.command()

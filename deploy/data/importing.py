@@ -26,7 +26,7 @@ from streaming.posters import InvalidPosterError, check_poster
 from streaming.settings import Settings
 from streaming.topics import TopicNames, fixed_topics
 from streaming.topics.admin import require
-from trainer.data import detect_layout, items_file, load_items, load_ratings, ratings_file, resolve
+from trainer.data import Ratings, detect_layout, items_file, load_items, load_ratings, ratings_file, resolve
 from trainer.exceptions import DataError
 
 TICK_S = 0.1
@@ -61,10 +61,11 @@ class ImportResult:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who wants to see progress: called with (what, done, total)."""
+    """Who wants to see progress: called with (what, done, total). ``check`` may raise: it ends the import."""
 
     progress: Callable[[str, int, int], None] = lambda *_: None
     step: Callable[[str], None] = lambda _: None
+    check: Callable[[], None] = lambda: None
 
 
 class DataImport:
@@ -117,7 +118,7 @@ class DataImport:
         name = fingerprint(files, *self._destination(), str(self._limit))
         self.result.fingerprint = name
         progress = ProgressFile(self._settings.home / "imports", name, self.result.source)
-        sender = Sender(self._settings, "marquee-import")
+        sender = Sender(self._settings, "marquee-import", check=self._watcher.check)
         try:
             self._send_items(sender, progress)
             self._send_ratings(progress)
@@ -139,6 +140,7 @@ class DataImport:
         now = datetime.now(UTC)
         done, ticked = 0, time.monotonic()
         for done, item in enumerate(load_items(self.folder), 1):
+            self._watcher.check()
             before = known.get(item.item_id)
             if poster := self._poster(item):
                 item = msgspec.structs.replace(item, poster_sha256=blobs.put(poster))
@@ -174,6 +176,7 @@ class DataImport:
             self._settings, self._names.items, range(self._settings.topics.items_partitions)
         ) as reader:
             for record in reader.read_on():
+                self._watcher.check()
                 key = (record.key or b"").decode(errors="replace")
                 if record.value is None:
                     known.pop(key, None)
@@ -205,7 +208,7 @@ class DataImport:
     # ratings -----------------------------------------------------------------------------------------
 
     def _table(self) -> RatingTable:
-        table, result = rating_table(load_ratings(self.folder), self._limit), self.result
+        table, result = rating_table(self._batches(), self._limit), self.result
         result.ratings = len(table)
         if len(table):
             result.users = len(set(table.user_codes[table.order].tolist()))
@@ -214,12 +217,18 @@ class DataImport:
             result.first_event, result.last_event = (from_ms(int(at)).isoformat() for at in times)
         return table
 
+    def _batches(self) -> Iterator[Ratings]:
+        for batch in load_ratings(self.folder):
+            self._watcher.check()
+            yield batch
+
     def _send_ratings(self, progress: ProgressFile) -> None:
         self._watcher.step("sorting ratings by event time")
         table = self._table()
         start = min(progress.progress.ratings, len(table))
         self.result.ratings_resumed_at = start
-        sender = Sender(self._settings, "marquee-import", self._rate)
+        self._watcher.check()
+        sender = Sender(self._settings, "marquee-import", self._rate, self._watcher.check)
         self._watcher.progress("ratings", start, len(table))
         ticked = time.monotonic()
         try:
@@ -231,6 +240,9 @@ class DataImport:
                     progress.note(ratings=acknowledged)
                     self._watcher.progress("ratings", acknowledged, len(table))
             self.result.ratings_sent = sender.flush()
+        except KeyboardInterrupt:
+            progress.note(ratings=start + sender.stop())
+            raise
         except BaseException:
             sender.abandon()
             progress.note(ratings=start + sender.acknowledged)

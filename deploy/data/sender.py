@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -17,6 +18,8 @@ WINDOW = 100_000
 """Most records under way, so that memory stays bounded whatever Kafka does."""
 FLUSH_S = 35.0
 """A little more than ``delivery.timeout.ms``: after it every record has succeeded or failed."""
+STOP_S = 5.0
+"""Longest wait for acknowledgements after Ctrl-C."""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -42,12 +45,16 @@ class Sender:
 
     Args:
         rate: records a second at most; 0 is no limit.
+        check: called before each record and while waiting; may raise.
     """
 
-    def __init__(self, settings: Settings, client_id: str, rate: float = 0.0) -> None:
+    def __init__(
+        self, settings: Settings, client_id: str, rate: float = 0.0, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._producer = Producer(producer_options(settings, client_id))
         self._chunks: deque[_Chunk] = deque([_Chunk()])
         self._rate, self._started, self._sent = rate, time.monotonic(), 0
+        self._check = check
         self.acknowledged = 0
 
     def send(
@@ -58,6 +65,7 @@ class Sender:
         Raises:
             UnavailableError: Kafka did not acknowledge an earlier record in time.
         """
+        self._check()
         self._pace()
         chunk = self._chunks[-1]
         if chunk.given == CHUNK:
@@ -65,6 +73,7 @@ class Sender:
             self._chunks.append(chunk)
             self.poll()
         while len(self._producer) >= WINDOW:
+            self._check()
             self.poll(0.05)
         chunk.given += 1
         chunk.open += 1
@@ -76,7 +85,11 @@ class Sender:
                 )
                 return
             except BufferError:
+                # given to nobody yet: not counted either, should the check end it here
+                chunk.given, chunk.open = chunk.given - 1, chunk.open - 1
+                self._check()
                 self.poll(0.05)
+                chunk.given, chunk.open = chunk.given + 1, chunk.open + 1
 
     def poll(self, timeout_s: float = 0.0) -> int:
         """Take acknowledgements in; returns :attr:`acknowledged`.
@@ -117,8 +130,16 @@ class Sender:
         self._chunks = deque([_Chunk()])
         return self.acknowledged
 
+    def stop(self) -> int:
+        """After Ctrl-C: what was handed over is waited for, a few seconds; returns :attr:`acknowledged`."""
+        try:
+            return self.flush(STOP_S)
+        except UnavailableError:
+            self.abandon()
+            return self.acknowledged
+
     def abandon(self) -> None:
-        """Forget what is not sent yet, e.g. after Ctrl-C; what is under way is waited for, two seconds."""
+        """Forget what is not sent yet; what is under way is waited for, two seconds."""
         try:
             self._producer.purge(in_flight=False)
             self._producer.flush(2.0)

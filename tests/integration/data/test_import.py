@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_a_stopped_import_goes_on_where_it_was(ensured: Settings, folder: Path, 
         # the fault has hit: some are acknowledged, not all
         until(noted, 60, what="progress noted")
         process.send_signal(how)
-        assert process.wait(10) == (-9 if how is signal.SIGKILL else 130)
+        assert process.wait(60) == (-9 if how is signal.SIGKILL else 130)
     finally:
         process.kill()
         process.communicate()
@@ -140,3 +141,43 @@ def test_a_stopped_import_goes_on_where_it_was(ensured: Settings, folder: Path, 
         for event in [decode_rating(record.value or b"", record.headers)]
     }
     assert len(keys) == 3_000
+
+
+def test_ctrl_c_at_any_moment_ends_it_by_one_line_and_nothing_is_sent_twice(
+    ensured: Settings, folder: Path, rng: Random
+) -> None:
+    count = 30_000
+    rows = [f"{n},{n % FILMS},4.0,{1_000_000_000 + n}" for n in range(count)]
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "\n".join(rows) + "\n")
+    environment = {**os.environ, **settings_env(ensured)}
+    stopped = 0
+    for rate, presses in (("8000", 1), ("500", 1), ("8000", 3)):
+        command = [sys.executable, "-m", "deploy.cli", "data", "import", str(folder), "--rate", rate]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        try:
+            assert process.stderr is not None
+            # the first line says that it has begun: from there on every moment will do
+            said = process.stderr.readline()
+            time.sleep(rng.uniform(0, 1.5))
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.02 if presses > 1 else 0)
+            said += process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+        if process.returncode == 0:
+            noted = 0  # all was sent before the signal came; the next import begins anew
+            break
+        stopped += 1
+        assert process.returncode == 130, said
+        assert "Traceback" not in said
+        assert said.splitlines()[-1] == "stopped; the same command goes on from here"
+        files = list((ensured.home / "imports").glob("*.json"))
+        noted = json.loads(files[0].read_text())["ratings"] if files else 0
+        arrived = len(ratings(ensured))
+        if presses == 1:
+            assert noted == arrived, "what had been handed over was waited for and noted"
+        assert noted <= arrived
+    assert stopped, "no signal came in time"
+    assert DataImport(ensured, folder).run().ratings_sent == count - noted
+    assert len({dict(record.headers)["ce_id"] for record in ratings(ensured)}) == count
