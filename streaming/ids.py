@@ -8,7 +8,10 @@ MAX_ID_BYTES = 64
 
 
 def id_problem(value: str) -> str | None:
-    """Why ``value`` is not a valid user or item id, or ``None`` if it is one."""
+    """Why ``value`` is not a valid user or item id, or ``None`` if it is one.
+
+    For whoever asks or takes something away; what brings something in is held to :func:`new_id_problem`.
+    """
     if not value:
         return "is empty"
     if value.isascii():
@@ -25,3 +28,14 @@ def id_problem(value: str) -> str | None:
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
         return "contains a control character"
     return None
+
+
+def new_id_problem(value: str) -> str | None:
+    """Why nothing may be stored under ``value``, or ``None``.
+
+    Beyond :func:`id_problem`, white space at an end: nobody sees it, and two ids look like one. What was
+    stored under such an id before can still be removed and erased.
+    """
+    if problem := id_problem(value):
+        return problem
+    return None if value == value.strip() else "begins or ends with white space"

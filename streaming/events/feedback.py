@@ -8,7 +8,7 @@ import msgspec
 
 from streaming.events.exceptions import InvalidEventError
 from streaming.events.ratings import DAY_MS, AwareTime, event_time_ms
-from streaming.ids import id_problem
+from streaming.ids import new_id_problem
 
 FeedbackKind = Literal["impression", "click", "like"]
 
@@ -32,7 +32,7 @@ def check_feedback(event: Feedback, now_ms: int) -> Feedback:
         InvalidEventError: with the reason and the field.
     """
     for field in ("recommendation_id", "item_id"):
-        if problem := id_problem(getattr(event, field)):
+        if problem := new_id_problem(getattr(event, field)):
             raise InvalidEventError(f"{field} {problem}", field)
     if event.event_time is not None and not 0 <= event_time_ms(event.event_time) <= now_ms + DAY_MS:
         raise InvalidEventError("event_time is before 1970 or more than a day ahead", "event_time")

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from streaming.events.exceptions import InvalidEventError
-from streaming.ids import id_problem
+from streaming.ids import id_problem, new_id_problem
 
 MIN_VALUE, MAX_VALUE = 0.5, 5.0
 DAY_MS = 86_400_000
@@ -42,7 +42,10 @@ def check_rating(event: RatingEvent, now_ms: int) -> int:
     Raises:
         InvalidEventError: with the reason, if the event breaks a rule of DESIGN section 1 or 3.
     """
-    if problem := id_problem(event.user_id):
+    value = event.value
+    # what takes something away may name what was stored before ids were held to more
+    wrong = id_problem if event.erase or value is None else new_id_problem
+    if problem := wrong(event.user_id):
         raise InvalidEventError(f"user_id {problem}", "user_id")
     at = event_time_ms(event.event_time)
     if at < 0:
@@ -51,9 +54,8 @@ def check_rating(event: RatingEvent, now_ms: int) -> int:
         raise InvalidEventError("event_time is more than a day ahead", "event_time")
     if event.erase:
         return at
-    if problem := id_problem(event.item_id):
+    if problem := wrong(event.item_id):
         raise InvalidEventError(f"item_id {problem}", "item_id")
-    value = event.value
     if value is msgspec.UNSET:
         raise InvalidEventError("value is missing (null takes a rating back)", "value")
     # written so that NaN fails it

@@ -44,6 +44,9 @@ def test_a_take_back_and_an_erase_are_taken() -> None:
         ({"value": "MISSING"}, "value"),
         ({"user_id": ""}, "user_id"),
         ({"user_id": "a\nb"}, "user_id"),
+        ({"user_id": " "}, "user_id"),
+        ({"user_id": "u\u3000"}, "user_id"),
+        ({"item_id": " ml:1"}, "item_id"),
         ({"user_id": "é" * 33}, "user_id"),
         ({"item_id": "x" * 65}, "item_id"),
         ({"item_id": ""}, "item_id"),
@@ -55,6 +58,11 @@ def test_what_breaks_a_rule_names_its_field(changes: dict[str, object], field: s
     with pytest.raises(InvalidEventError) as refused:
         taken(**changes)
     assert refused.value.field == field
+
+
+def test_what_was_stored_under_an_odd_id_can_be_taken_away() -> None:
+    assert taken(user_id=" ", item_id="ml:1 ", value=None)
+    assert taken(user_id=" ", erase=True)
 
 
 @pytest.mark.parametrize(
