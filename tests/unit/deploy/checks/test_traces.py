@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from deploy.checks import traces
 from deploy.checks.reading import Record
-from deploy.checks.traces import Trace, Traces, file_mentions, mentions, record_mentions
+from deploy.checks.traces import Trace, Traces, file_mentions, mentions, record_mentions, search_files
+from model_store.manifest import Manifest, TrainingData, describe_files, write_manifest
+from streaming.settings import Settings
 
 
 def record(value: bytes | None, key: bytes | None = b"k") -> Record:
@@ -54,3 +56,36 @@ def test_what_nothing_ends_is_said() -> None:
     assert Traces(traces=[ending]).all_end
     assert not Traces(traces=[ending, Trace("b", "records", 1, None)]).all_end
     assert "nothing is left" in Traces().sentence
+
+
+def test_a_file_that_a_manifest_proves_raises_no_alarm(tmp_path: Path) -> None:
+    """Three bytes of a model look like an id by chance; the same bytes changed since are a trace again."""
+    package, copies = tmp_path / "models" / "enc" / "1", tmp_path / "torchserve"
+    package.mkdir(parents=True)
+    copies.mkdir()
+    weights = b"\x00\xffnu5\x00" * 50
+    (package / "model.onnx").write_bytes(weights)
+    data = TrainingData(name="d", fingerprint="0", ratings=1, users=1, items=1, cut_off_ms=0)
+    made = Manifest(schema=1, kind="built", name="enc", version="1", dim=2, id_namespace="ml", data=data)
+    write_manifest(msgspec.structs.replace(made, files=describe_files(package)), package)
+    (copies / "model.onnx").write_bytes(weights)
+    (copies / "other.bin").write_bytes(weights + b"1")
+
+    def found() -> Traces:
+        result = Traces()
+        search_files(Settings(home=tmp_path), "nu5", result)
+        return result
+
+    result = found()
+    assert [trace.where for trace in result.traces] == ["torchserve/other.bin"]
+    assert (result.files_proven, result.all_end) == (2, False)
+    (copies / "other.bin").unlink()
+    assert found().all_end
+    assert "2 left out" in found().sentence
+
+    # of the same length, and no longer what the manifest says: searched like any other
+    (copies / "model.onnx").write_bytes(weights[:-1] + b"\x01")
+    assert [trace.where for trace in found().traces] == ["torchserve/model.onnx"]
+    # a manifest that cannot be read proves nothing
+    (package / "manifest.json").write_text("{")
+    assert len(found().traces) == 2
