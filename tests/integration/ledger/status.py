@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import ctypes
-from functools import lru_cache
 from typing import Any
 
 import httpx
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
 
-from streaming.kafka.exceptions import KafkaUnavailableError
-from streaming.kafka.owners import members
+from streaming.control.presence import PresenceWatch
 from streaming.settings import Settings
-from streaming.topics import TopicNames
 
 PARTITIONS = 4
 """Of ``ratings.v1`` in the tests of this folder: enough to be shared by two, quick to make."""
+_watches: dict[tuple[str, str], PresenceWatch] = {}
 
 
 def address_of(settings: Settings, instance: str) -> str | None:
-    """Internal address of a ledger that is a member of the group."""
-    group = TopicNames(settings.namespace).ledger_group
-    found = members(_admin(str(settings.kafka["bootstrap.servers"])), group)
-    return next((owner.address for owner in found if owner.instance == instance), None)
+    """Internal address that a ledger has last reported.
 
-
-@lru_cache(maxsize=4)
-def _admin(bootstrap: str) -> AdminClient:
-    # asked many times a second: a client each would cost more than the question
-    made = AdminClient({"bootstrap.servers": bootstrap, "client.id": "status", "log_level": 0})
-    # and kept for good: librdkafka may wait for ever when it ends a client whose broker has gone before it,
-    # which here is when the interpreter ends, after the tests
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
-    return made
+    Not from the group's description: librdkafka can abort the process that asks for it while brokers go
+    and come (its issue 5397), which would end the tests.
+    """
+    place = str(settings.kafka["bootstrap.servers"]), settings.namespace
+    watch = _watches.get(place)
+    if watch is None:
+        watch = _watches[place] = PresenceWatch(settings)
+        # kept for good: librdkafka may wait for ever when it ends a client whose broker has gone before it
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(watch))
+    beats = [b for b in watch.look().values() if (b.role, b.instance) == ("ledger", instance)]
+    return max(beats, key=lambda beat: beat.at_ms).address if beats else None
 
 
 def ask(settings: Settings, address: str, path: str) -> httpx.Response:
@@ -45,7 +42,7 @@ def ledger_status(settings: Settings, instance: str) -> dict[str, Any]:
     """``GET /status``; empty while there is no answer."""
     try:
         address = address_of(settings, instance)
-    except KafkaUnavailableError:
+    except KafkaException:
         return {}
     if address is None:
         return {}

@@ -150,7 +150,6 @@ def cluster(stack_dir: Path) -> Iterator[KafkaCluster]:
         yield brokers
 
 
-@pytest.mark.full
 def test_a_take_over_waits_out_a_hanging_transaction_on_three_brokers(
     bare_settings: Settings, cluster: KafkaCluster, spawn: Spawn, rng: random.Random
 ) -> None:

@@ -146,7 +146,6 @@ def test_a_film_goes_whose_tombstone_nobody_read_before_it_was_compacted_away(
     assert not served.left(served.names.vectors(served.world.id), partitions, item)
 
 
-@pytest.mark.full
 def test_films_wait_while_torchserve_is_dead(
     served: Served, torchserve_service: TorchServe, rng: random.Random
 ) -> None:
