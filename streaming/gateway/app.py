@@ -17,6 +17,7 @@ from streaming.gateway.front import Front
 from streaming.gateway.intake import Intake, PartlyAcknowledgedError
 from streaming.gateway.problems import RETRY_S, problem, problem_of, response
 from streaming.gateway.routes import (
+    docs,
     events,
     health,
     items,
@@ -49,7 +50,7 @@ def create_app(state: GatewayState) -> ASGIApp:
         redirect_slashes=False,
         exception_handlers={MarqueeError: _refuse, HTTPException: _refuse, Exception: _fail},
     )
-    for noun in (recommendations, search, users, ratings, items, posters, events, health):
+    for noun in (recommendations, search, users, ratings, items, posters, events, health, docs):
         app.include_router(noun.router)
     front = Front(state)
     app.state.desk = Desk(state, front, Intake(state), Users(state, front))

@@ -31,7 +31,7 @@ DRAIN_S: Final = 5.0
 SEARCH: Final = "/v1/search"
 FORM: Final = 64 * 2**10
 """What a form may hold beside its poster."""
-OPEN: Final = frozenset(("/healthz", "/readyz", "/openapi.json"))
+OPEN: Final = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs"))
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECONDS = histogram("gateway_request_seconds", "Time to answer, by route", ("method", "route"))

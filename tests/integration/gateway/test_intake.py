@@ -145,8 +145,14 @@ def _refused_ratings(bare: Api, world: World) -> None:
     _problem(bare.http.get("/v1/nothing"), 404)
     _problem(bare.http.get("/v1/users/u/recommendations"), 503)
     assert len(world.ratings()) == before
-    for path in ("/healthz", "/readyz", "/openapi.json", "/metrics"):
+    for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/docs"):
         assert bare.http.get(path, headers={"x-api-key": ""}).status_code == 200, path
+    page = bare.http.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"].startswith("default-src 'none';")
+    assert str(bare.http.base_url).rstrip("/") in page.text
+    missing = [path for path in bare.http.get("/openapi.json").json()["paths"] if path not in page.text]
+    assert not missing
 
 
 def _picture(kind: str, size: tuple[int, int] = (60, 90)) -> bytes:
@@ -212,6 +218,13 @@ def test_films_and_posters_in(world: World, bare: Api) -> None:
     _problem(put("/v1/items/e", json={"title": "E", "item_id": "f"}), 400)
     _problem(put("/v1/items/e", json={"title": "E", "year": 3_000}), 400)
     _problem(put("/v1/items/e", json=["E"]), 400)
+    for unsafe, field in (
+        ({"title": "evil \x1b[31mred"}, "title"),
+        ({"title": "bell\x07"}, "title"),
+        ({"title": "E", "poster_url": "javascript:alert(1)"}, "poster_url"),
+    ):
+        assert _problem(put("/v1/items/e", json=unsafe), 400)["field"] == field
+    assert _problem(put("/v1/items/%20", json={"title": "E"}), 400)["field"] == "item_id"
     _problem(put("/v1/items/" + "x" * 65, json={"title": "E"}), 400)
     assert len(world.read(world.names.items, partitions)) == before
 
