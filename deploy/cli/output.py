@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from deploy.cli.lines import EVERY_S, Lines
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 
@@ -88,26 +90,30 @@ class _Rate(ProgressColumn):
 
 
 class Bars:
-    """Progress bars by name; each appears when it is first heard of."""
+    """Progress bars by name, each from when it is first heard of; without a terminal lines now and then."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, lines: Lines | None = None) -> None:
+        self._progress, self._lines = progress, lines
         self._tasks: dict[str, TaskID] = {}
 
     def update(self, name: str, done: int, total: int) -> None:
         """Set a bar; a total of 0 is not known."""
+        if self._lines is not None:
+            self._lines.update(name, done, total)
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total or None)
         self._progress.update(self._tasks[name], completed=done, total=total or None)
 
     def step(self, text: str) -> None:
         """A line above the bars."""
+        if self._lines is not None:
+            self._lines.step(text)
         self._progress.console.print(f"[dim]{text}[/]")
 
 
 @contextmanager
 def bars(quiet: bool = False) -> Iterator[Bars]:
-    """Bars on stderr while something long runs; ``quiet`` (and no terminal) shows none."""
+    """Bars on stderr while something long runs, lines where it is no terminal; ``quiet`` shows none."""
     console = err()
     progress = Progress(
         SpinnerColumn(),
@@ -119,5 +125,34 @@ def bars(quiet: bool = False) -> Iterator[Bars]:
         console=console,
         disable=quiet or not console.is_terminal,
     )
-    with progress:
-        yield Bars(progress)
+    with progress, lines(console, quiet or console.is_terminal) as told:
+        yield Bars(progress, told)
+
+
+@contextmanager
+def working(
+    text: str, quiet: bool = False, console: Console | None = None
+) -> Iterator[Callable[[str], None]]:
+    """Says ``text``, and what it is called with after, while something runs that counts no parts."""
+    console = console or err()
+    with console.status(text) as status, lines(console, quiet or console.is_terminal) as told:
+
+        def tell(said: str) -> None:
+            status.update(said)
+            if told is not None:
+                told.step(said)
+
+        tell(text)
+        yield tell
+
+
+@contextmanager
+def lines(console: Console, none: bool) -> Iterator[Lines | None]:
+    """Lines now and then on ``console``, or ``none``."""
+    if none:
+        yield None
+        return
+    with Lines(
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), EVERY_S
+    ) as told:
+        yield told

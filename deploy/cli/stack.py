@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from deploy.cli.lines import duration
 from deploy.stack.control import State, down, healthy, status, up
 from deploy.stack.layout import DEFAULT_PORT_BASE, layout_of
 from deploy.stack.services import SERVICES
@@ -162,17 +163,9 @@ def _table(state: State) -> Table:
             f"[{colour}]{service['state']}[/]",
             str(service["pid"] or ""),
             " ".join(str(port) for port in service["ports"].values()),
-            _duration(service["uptime_s"]) if service["pid"] else "",
+            duration(service["uptime_s"]) if service["pid"] else "",
             f"{service['rss_mb']:.0f} MB" if service["pid"] else "",
             str(service["restarts"]),
             service["health"],
         )
     return table
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
