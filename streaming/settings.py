@@ -194,6 +194,9 @@ class Settings(BaseSettings):
     @classmethod
     def _librdkafka_names(cls, value: dict[str, str]) -> dict[str, str]:
         options = {name.lower().replace("_", "."): option for name, option in value.items()}
+        if "log.level" in options:
+            # the one librdkafka option for everybody that has an underscore in its name
+            options["log_level"] = options.pop("log.level")
         options.setdefault("bootstrap.servers", "127.0.0.1:9092")
         return options
 

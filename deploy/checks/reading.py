@@ -26,7 +26,7 @@ Headers = list[tuple[str, bytes | None]]
 
 def quiet_admin(settings: Settings) -> AdminClient:
     """An admin client that says nothing by itself: what goes wrong reaches its callers as exceptions."""
-    return AdminClient(admin_options(settings, CLIENT_ID) | {"log_level": 2})
+    return AdminClient({"log_level": 2, **admin_options(settings, CLIENT_ID)})
 
 
 class Record(NamedTuple):

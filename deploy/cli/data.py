@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table
-from streaming.settings import Settings, load_settings
+from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table, working
+from deploy.cli.settings import load_settings, require_kafka
+from streaming.settings import Settings
 
 if TYPE_CHECKING:
     from deploy.data.interrupt import Interrupt
@@ -93,6 +94,8 @@ def import_(
     from deploy.data.interrupt import Interrupt
 
     settings = load_settings()
+    if not dry_run:
+        require_kafka(settings)
     with _resumable(), bars(quiet=as_json) as shown, Interrupt() as interrupt:
         watcher = Watcher(progress=shown.update, step=shown.step, check=interrupt.check)
         job = DataImport(settings, path, posters=posters, limit=limit, rate=rate, watcher=watcher)
@@ -153,8 +156,8 @@ def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
 
     assert isinstance(until, datetime)
     until_ms = int(until.replace(tzinfo=UTC).timestamp() * 1000)
-    with err().status("reading to the end") as status:
-        result = export_to(load_settings(), until_ms, folder, status.update)
+    with working("reading to the end", as_json) as tell:
+        result = export_to(require_kafka(load_settings()), until_ms, folder, tell)
     from dataclasses import asdict
 
     if as_json:

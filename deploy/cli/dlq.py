@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.output import AS_JSON, out, print_json, table, working
+from deploy.cli.settings import load_settings, require_kafka
 from deploy.data.dead_letters import DeadLetter, dlq_topics, read_dead_letters
 from deploy.data.headers import from_ms
 from streaming.exceptions import NotFoundError
-from streaming.settings import load_settings
 
 TOPIC = click.option("--topic", help="ratings, items, events or a full name; all by default")
 DUMPED = 4_096
@@ -43,10 +43,10 @@ def list_(topic: str | None, limit: int, as_json: bool) -> None:
     Example:
       marquee dlq list --topic items --limit 10 --json
     """
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     reasons: Counter[tuple[str, str]] = Counter()
     newest: list[DeadLetter] = []
-    with err().status("reading dead letters"):
+    with working("reading dead letters", as_json):
         for letter in read_dead_letters(settings, dlq_topics(settings, topic)):
             reasons[letter.topic, letter.reason] += 1
             newest.append(letter)
@@ -92,8 +92,8 @@ def show(topic: str, partition: int, offset: int, as_json: bool) -> None:
     Example:
       marquee dlq show ratings 3 17
     """
-    settings = load_settings()
-    with err().status("reading dead letters"):
+    settings = require_kafka(load_settings())
+    with working("reading dead letters", as_json):
         for letter in read_dead_letters(settings, dlq_topics(settings, topic)):
             if (letter.partition, letter.offset) == (partition, offset):
                 break
@@ -140,7 +140,7 @@ def replay(
         raise click.UsageError("say which: --topic (with --partition and --offset for one), or --all")
     if offset is not None and (partition is None or topic is None):
         raise click.UsageError("--offset needs --topic and --partition")
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     # the ends are taken first: what is refused again meanwhile is not sent twice
     letters = [
         letter

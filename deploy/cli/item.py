@@ -10,7 +10,7 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.output import AS_JSON, out, print_json, table
-from streaming.settings import load_settings
+from deploy.cli.settings import load_settings
 
 LISTS = ("genres", "directors", "cast", "countries", "languages")
 

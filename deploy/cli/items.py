@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.output import AS_JSON, out, print_json, table, working
+from deploy.cli.settings import load_settings, require_kafka
 from deploy.cli.spaces import SPACE, live_spaces
-from streaming.settings import load_settings
 
 
 @click.group()
@@ -38,11 +38,11 @@ def check(space: str | None, wait: float, as_json: bool) -> None:
     from deploy.checks.findings import as_json as plain
     from deploy.checks.items import ItemCheck
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     findings = []
-    with err().status("reading control.v1") as status:
+    with working("reading control.v1", as_json) as tell:
         for one in live_spaces(settings, space):
-            findings.append(ItemCheck(settings, one, wait, status.update).run())
+            findings.append(ItemCheck(settings, one, wait, tell).run())
     clean = all(found.clean for found in findings)
     if as_json:
         print_json({"clean": clean, "spaces": [plain(found) for found in findings]})

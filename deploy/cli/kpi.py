@@ -7,8 +7,8 @@ import time
 import click
 import msgspec
 
-from deploy.cli.output import AS_JSON, err, out, print_json, table
-from streaming.settings import load_settings
+from deploy.cli.output import AS_JSON, out, print_json, table, working
+from deploy.cli.settings import load_settings, require_kafka
 
 
 @click.command()
@@ -31,9 +31,9 @@ def command(hours: float | None, against: str | None, as_json: bool) -> None:
     from deploy.rollout.feedback import read_feedback
     from streaming.control.reader import read_control
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     since_ms = 0 if hours is None else int((time.time() - 3600 * hours) * 1000)
-    with err().status("reading answers and events"):
+    with working("reading answers and events", as_json):
         joined, passed_over = read_feedback(settings, since_ms)
         route = read_control(settings).route
     base = against or (route.champion if route else "")

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from streaming.exceptions import MarqueeError
+from streaming.exceptions import MarqueeError, UnavailableError
 
 COMMANDS = {
     "config": "show the settings in force and where each came from",
@@ -68,9 +68,29 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run the command line; Marquee's own errors end it with one clear sentence and their exit code."""
+    """Run the command line; Marquee's own errors end it with one clear sentence and their exit code.
+
+    Ctrl-C is 130 in every command; what a command said to it by itself stands before.
+    """
     try:
-        root(standalone_mode=True)
-    except MarqueeError as error:
-        click.secho(f"error: {error}", fg="red", err=True)
+        code = root(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
         sys.exit(error.exit_code)
+    except click.Abort as error:
+        # click tells no difference between Ctrl-C and a question that was answered by no
+        stopped = isinstance(error.__cause__ or error.__context__, KeyboardInterrupt)
+        click.echo("stopped" if stopped else "not done", err=True)
+        sys.exit(130 if stopped else 1)
+    except MarqueeError as error:
+        click.secho(f"error: {sentence(error)}", fg="red", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def sentence(error: MarqueeError) -> str:
+    """What happened and what to do: where something does not answer, `stack status` is the next step."""
+    said = str(error)
+    if isinstance(error, UnavailableError) and "marquee stack" not in said:
+        return f"{said}; `marquee stack status` says what runs, `marquee stack up` starts it"
+    return said

@@ -15,9 +15,9 @@ from deploy.cli.model_signing import keygen, sign_
 from deploy.cli.model_tidy import diff, rm
 from deploy.cli.model_tune import tune_
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, package_sources, trust
 from model_store import Package, build, find_source, list_built, list_sources, locate, signer_of, verify
-from streaming.settings import load_settings
 
 SOURCES = click.option(
     "--packages",

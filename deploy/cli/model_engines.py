@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from deploy.cli.output import AS_JSON, bars, out, print_json
+from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, trust
 from model_store import find
-from streaming.settings import load_settings
 
 
 @click.command("compile")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from deploy.cli.output import AS_JSON, bars, out, print_json
+from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, trust
 from model_store import find, list_remote, publish_to, pull
 from streaming.exceptions import ConfigurationError
-from streaming.settings import Settings, load_settings
+from streaming.settings import Settings
 
 
 @click.command()

@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from deploy.cli.output import AS_JSON, out, print_json, table
+from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, package_sources, spaces_with
 from model_store import Manifest, Package, PackageNotFoundError, find_source, locate, remove
 from streaming.exceptions import MarqueeError
-from streaming.settings import Settings, load_settings
+from streaming.settings import Settings
 
 
 class PackageInUseError(MarqueeError):

@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
+from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, trust
 from handlers.tuning import Tuned, load_tuned, save_tuned
 from model_store import find
-from streaming.settings import load_settings
 
 
 @click.command("tune")

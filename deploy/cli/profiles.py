@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from deploy.checks.findings import LogFindings, UserRowFindings
-from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.output import AS_JSON, out, print_json, table, working
+from deploy.cli.settings import load_settings, require_kafka
 from deploy.cli.spaces import SPACE, live_spaces
-from streaming.settings import load_settings
 
 
 @click.group()
@@ -45,9 +45,9 @@ def check(space: str | None, wait: float, as_json: bool) -> None:
     """
     from deploy.checks.users import UserCheck
 
-    settings = load_settings()
-    with err().status("reading control.v1") as status:
-        found = UserCheck(settings, live_spaces(settings, space), wait, status.update).run()
+    settings = require_kafka(load_settings())
+    with working("reading control.v1", as_json) as tell:
+        found = UserCheck(settings, live_spaces(settings, space), wait, tell).run()
     spaces = list(found.rows.values())
     clean = found.log.clean and all(one.clean for one in spaces)
     if as_json:
@@ -74,9 +74,9 @@ def repair(space: str | None, timeout: float, as_json: bool) -> None:
     from deploy.checks.findings import as_json as plain
     from deploy.checks.repair import repair as mend
 
-    settings = load_settings()
-    with err().status("reading control.v1") as status:
-        done = mend(settings, live_spaces(settings, space), timeout, status.update)
+    settings = require_kafka(load_settings())
+    with working("reading control.v1", as_json) as tell:
+        done = mend(settings, live_spaces(settings, space), timeout, tell)
     assert done.log is not None
     if as_json:
         items = [plain(one) for one in done.items]
@@ -106,7 +106,7 @@ def rebuild(space: str | None, as_json: bool) -> None:
     """
     from deploy.generations import raise_generation
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     raised = [
         raise_generation(settings, one.space, getpass.getuser(), "profiles rebuild")
         for one in live_spaces(settings, space)
@@ -133,7 +133,7 @@ def erase(user: str, prove: bool, as_json: bool) -> None:
     """
     from deploy.cli.client import GatewayClient
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     with GatewayClient(settings) as gateway:
         gateway.delete_user(user)
     if not prove:
@@ -144,8 +144,8 @@ def erase(user: str, prove: bool, as_json: bool) -> None:
         return
     from deploy.checks.traces import find_traces
 
-    with err().status("searching") as status:
-        found = find_traces(settings, user, status.update)
+    with working("searching", as_json) as tell:
+        found = find_traces(settings, user, tell)
     if as_json:
         print_json({"user_id": user, "erased": True} | found.as_json())
     else:

@@ -7,7 +7,7 @@ import click
 from deploy.cli.client import GatewayClient
 from deploy.cli.films import film_table
 from deploy.cli.output import AS_JSON, out, print_json
-from streaming.settings import load_settings
+from deploy.cli.settings import load_settings
 
 
 @click.command()

@@ -12,9 +12,9 @@ from deploy.cli.rollout_gates import evaluate, gate
 from deploy.cli.rollout_moves import MOVES
 from deploy.cli.rollout_options import OPERATOR, REASON
 from deploy.cli.rollout_replay import replay
+from deploy.cli.settings import load_settings, require_kafka
 from streaming.control.documents import MEAN, WEIGHTED
 from streaming.exceptions import ConfigurationError
-from streaming.settings import load_settings
 
 POLICIES = {"mean": MEAN, "weighted": WEIGHTED}
 
@@ -101,6 +101,7 @@ def start(
         else:
             out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {chosen.label}")
         return
+    require_kafka(settings)
     with bars(as_json) as progress:
         driver = Driver(settings, operator, reason, progress.step, progress.update, verify=not no_verify)
         space = driver.start(package, chosen)
@@ -129,7 +130,7 @@ def resume(space: str | None, operator: str, reason: str, as_json: bool) -> None
     from deploy.rollout.resuming import Driver, unfinished
     from streaming.control.reader import read_control
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     names = [space] if space else [one.space for one in unfinished(read_control(settings))]
     with bars(as_json) as progress:
         driver = Driver(settings, operator, reason, progress.step, progress.update)
@@ -159,7 +160,7 @@ def status(as_json: bool) -> None:
     from streaming.control.presence import read_presence
     from streaming.control.reader import read_control
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     state = read_control(settings)
     rows = processes(read_presence(settings), state.revision)
     if as_json:
@@ -197,7 +198,7 @@ def history(space: str | None, as_json: bool) -> None:
     from deploy.rollout.reports import moves
     from streaming.control.reader import read_control
 
-    rows = moves(read_control(load_settings()), space)
+    rows = moves(read_control(require_kafka(load_settings())), space)
     if as_json:
         print_json({"moves": [msgspec.to_builtins(row) for row in rows]})
         return
@@ -222,7 +223,7 @@ def diff(one: str, other: str, as_json: bool) -> None:
     from deploy.rollout.starting import manifest_of
     from streaming.control.reader import read_control
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     state = read_control(settings)
     first, second = find(state, one), find(state, other)
     manifests = [manifest_of(settings, f"{space.package}@{space.version}") for space in (first, second)]

@@ -10,9 +10,10 @@ from typing import Any
 import click
 import msgspec
 
-from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.output import AS_JSON, out, print_json, table, working
 from deploy.cli.rollout_options import OPERATOR, REASON
-from streaming.settings import Settings, load_settings
+from deploy.cli.settings import load_settings, require_kafka
+from streaming.settings import Settings
 
 LIMITS = click.option(
     "--limits",
@@ -55,14 +56,14 @@ def verify(space: str, limits: Path | None, as_json: bool) -> None:
     from deploy.rollout.starting import built
     from streaming.control.reader import read_control
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     wanted = load_limits(limits or FILE)
     state = read_control(settings)
     document = find(state, space)
     package = built(settings, f"{document.package}@{document.version}")
     champion = state.spaces.get(state.route.champion) if state.route else None
     other = built(settings, f"{champion.package}@{champion.version}") if champion else None
-    with err().status("running engines by turns"):
+    with working("running engines by turns", as_json):
         found = verify_gate(package, other, wanted, space)
     _tell(found, {}, as_json)
 
@@ -103,10 +104,10 @@ def evaluate(
     from deploy.rollout.gates.comparing import evaluate_gate
     from deploy.rollout.gates.limits import FILE, load_limits
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     since = None if cut_off is None else int(cut_off.replace(tzinfo=UTC).timestamp() * 1000)
-    with err().status("reading") as status:
-        found = evaluate_gate(settings, space, load_limits(limits or FILE), since, status.update)
+    with working("reading", as_json) as tell:
+        found = evaluate_gate(settings, space, load_limits(limits or FILE), since, tell)
     _tell(found, _act(settings, found, operator, reason) if auto else {}, as_json)
 
 
@@ -160,15 +161,15 @@ def _watch(
     from deploy.rollout.gates.limits import FILE, load_limits
     from deploy.rollout.gates.watching import watch
 
-    settings = load_settings()
-    with err().status("waiting for lookups") as status:
+    settings = require_kafka(load_settings())
+    with working("waiting for lookups", as_json) as tell:
         found = watch(
             settings,
             name,
             space,
             load_limits(limits or FILE),
             timeout,
-            lambda now: status.update(f"{now.rows[0].count} lookups, {now.verdict}"),
+            lambda now: tell(f"{now.rows[0].count} lookups, {now.verdict}"),
         )
     done = _act(settings, found, operator, reason) if auto else {}
     _tell(found, done, as_json)

@@ -10,7 +10,7 @@ import msgspec
 
 from deploy.cli.output import bars, err, out, print_json
 from deploy.cli.rollout_options import change_options, confirm
-from streaming.settings import load_settings
+from deploy.cli.settings import load_settings, require_kafka
 
 SPACE = click.argument("space")
 DROPS = "then its groups, topic, collections and (if nobody else needs it) model version are dropped"
@@ -117,7 +117,7 @@ def _carry_out(
     from deploy.rollout.presence import GATEWAY, Followers
     from deploy.rollout.resuming import Driver
 
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     planned = plan(settings, move, space, percent)
     lines = planned.lines()
     drops = move in ("abort", "retire")

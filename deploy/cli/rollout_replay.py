@@ -8,7 +8,7 @@ import threading
 import click
 
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
-from streaming.settings import load_settings
+from deploy.cli.settings import load_settings, require_kafka
 
 
 @click.command()
@@ -52,7 +52,7 @@ def replay(
     """
     from deploy.rollout.replay import Player, load_script
 
-    settings, script = load_settings(), load_script(source)
+    settings, script = require_kafka(load_settings()), load_script(source)
     visits = script.timed(rate, duration, skip, prefix)
     likes = {prefix + user: liked for user, liked in script.likes.items()}
     interrupted = False

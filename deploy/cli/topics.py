@@ -9,8 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from deploy.cli.settings import load_settings, require_kafka
 from streaming.control.reader import read_control
-from streaming.settings import Settings, load_settings
+from streaming.settings import Settings
 from streaming.topics import Topic, TopicNames, fixed_topics, space_topics
 from streaming.topics.admin import check, ensure
 
@@ -32,7 +33,7 @@ def command() -> None:
 @AS_JSON
 def ensure_command(as_json: bool) -> None:
     """Create missing topics and bring configurations in line. Partition counts are never changed."""
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     done = ensure(settings, fixed_topics(settings))
     done += ensure(settings, _of_spaces(settings))
     if as_json:
@@ -45,7 +46,7 @@ def ensure_command(as_json: bool) -> None:
 @AS_JSON
 def check_command(as_json: bool) -> None:
     """Name every difference; exit 1 when there is one."""
-    settings = load_settings()
+    settings = require_kafka(load_settings())
     found = check(settings, fixed_topics(settings))
     if not any(d.topic == TopicNames(settings.namespace).control for d in found):
         found += check(settings, _of_spaces(settings))

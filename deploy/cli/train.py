@@ -9,9 +9,9 @@ import click
 
 from deploy.cli import train_vit
 from deploy.cli.output import AS_JSON, bars
+from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
-from streaming.settings import load_settings
 
 
 def _auto(_: click.Context, parameter: click.Parameter, value: str) -> float:

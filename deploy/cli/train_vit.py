@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from deploy.cli.output import AS_JSON, bars
+from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
-from streaming.settings import load_settings
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from deploy.cli.client import GatewayClient
+from deploy.cli.output import working
+from deploy.cli.settings import load_settings
 from deploy.demo import closing, loading, newfilm, people
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage, marquee, until
 from streaming.exceptions import MarqueeError
-from streaming.settings import load_settings
 
 READY_TIMEOUT_S = 180.0
 
@@ -42,7 +43,7 @@ def play(console: Console, report: Report) -> bool:
     report.add(space=space.space, package=f"{space.package}@{space.version}", cpus=os.cpu_count())
     with GatewayClient(settings) as gateway:
         stage = Stage(settings, gateway, space, console, report)
-        with console.status("waiting for the gateway to know the space"):
+        with working("waiting for the gateway to know the space", console=console):
             until(lambda: serves(stage), READY_TIMEOUT_S, "the gateway serving the space", pause_s=0.2)
         try:
             for title, scene in SCENES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.checks.items import ItemCheck
 from deploy.checks.users import UserCheck
-from deploy.cli.output import cell_text, table
+from deploy.cli.output import cell_text, table, working
 from deploy.cli.profiles import print_findings
 from deploy.demo.loading import items_indexed
 from deploy.demo.stage import Stage
@@ -18,9 +18,9 @@ def check(stage: Stage) -> None:
     """``profiles check`` and ``items check`` over every live space; their figures into the report."""
     settings = stage.settings
     spaces = list(read_control(settings).live.values())
-    with stage.console.status("recomputing") as status:
-        users = UserCheck(settings, spaces, CHECK_WAIT_S, status.update).run()
-        films = [ItemCheck(settings, space, CHECK_WAIT_S, status.update).run() for space in spaces]
+    with working("recomputing", console=stage.console) as tell:
+        users = UserCheck(settings, spaces, CHECK_WAIT_S, tell).run()
+        films = [ItemCheck(settings, space, CHECK_WAIT_S, tell).run() for space in spaces]
     rows = list(users.rows.values())
     print_findings(users.log, rows)
     store = MilvusStore(settings)

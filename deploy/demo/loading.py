@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from deploy.cli.output import bars, table
+from deploy.cli.output import bars, table, working
+from deploy.cli.settings import load_settings
 from deploy.data.importing import DataImport, ImportResult, Watcher
+from deploy.data.interrupt import Interrupt
 from deploy.data.lag import wait_applied
 from deploy.demo.exact import read_documents, read_vectors
 from deploy.demo.stage import MADE, Stage, marquee, until
@@ -22,7 +24,7 @@ from streaming.control.documents import SpaceDocument
 from streaming.control.reader import read_control
 from streaming.documents import Ratings as Documented
 from streaming.milvus.client import MilvusStore
-from streaming.settings import Settings, load_settings
+from streaming.settings import Settings
 from trainer.data import SHIPPED, Ratings, all_ratings, load_items, resolve
 
 PACKAGE = "item-encoder@2"
@@ -48,9 +50,9 @@ def space_in_service(settings: Settings, console: Console) -> SpaceDocument:
     if champion is not None and f"{champion.package}@{champion.version}" == PACKAGE:
         console.print(f"space [bold]{champion.space}[/] is in service already", highlight=False)
         return champion
-    with console.status("putting the item encoder into service") as status:
+    with working("putting the item encoder into service", console=console) as tell:
         space = start_space(
-            settings, PACKAGE, operator=getpass.getuser(), reason="demo", promote=True, step=status.update
+            settings, PACKAGE, operator=getpass.getuser(), reason="demo", promote=True, step=tell
         )
     console.print(f"space [bold]{space.space}[/], {space.dim} dimensions, is the champion", highlight=False)
     return space
@@ -59,9 +61,10 @@ def space_in_service(settings: Settings, console: Console) -> SpaceDocument:
 def import_shipped(stage: Stage) -> None:
     """9,742 films and 100,836 ratings through Kafka, until nothing lags behind; counts what arrived."""
     settings, report = stage.settings, stage.report
-    with bars() as shown:
+    with bars() as shown, Interrupt() as interrupt:
 
         def progress(label: str, done: int, total: int) -> None:
+            interrupt.check()
             shown.update(label, done, total)
             if supervisor_pid(settings.home) is None:
                 raise StartError(
@@ -69,7 +72,7 @@ def import_shipped(stage: Stage) -> None:
                     " `marquee stack up` mends it, then this goes on where it was"
                 )
 
-        watcher = Watcher(progress=shown.update, step=lambda _: None)
+        watcher = Watcher(progress=shown.update, check=interrupt.check)
         began = time.perf_counter()
         result = DataImport(settings, SHIPPED, watcher=watcher).run()
         sent = time.perf_counter()
@@ -150,6 +153,6 @@ def _wait_for_rows(stage: Stage, ratings: Ratings) -> None:
         rows = store.parts(stage.space.users_collection, "user_id", users)
         return len(rows) == len(users) and items_indexed(stage, store) == len(stage.films)
 
-    with stage.console.status("waiting for the last rows in Milvus"):
+    with working("waiting for the last rows in Milvus", console=stage.console):
         until(there, ROWS_TIMEOUT_S, "every user and film having a row", pause_s=0.5)
     store.close()

@@ -25,7 +25,7 @@ from rich.rule import Rule
 from deploy.checks.items import ItemCheck
 from deploy.checks.users import UserCheck
 from deploy.cli.client import GatewayClient
-from deploy.cli.output import cell_text, table
+from deploy.cli.output import cell_text, table, working
 from deploy.data.lag import wait_applied
 from deploy.demo.loading import space_in_service, start_stack
 from deploy.demo.rollout_people import DATA, Audience, audience, rate_before
@@ -171,9 +171,9 @@ def switch(play: Play, move: str, *words: str) -> float | None:
 def check(play: Play) -> None:
     """Every document, vector and row of every live space, by other code."""
     spaces = list(read_control(play.settings).live.values())
-    with play.console.status("recomputing every document, vector and row") as status:
-        users = UserCheck(play.settings, spaces, CHECK_WAIT_S, status.update).run()
-        films = [ItemCheck(play.settings, space, CHECK_WAIT_S, status.update).run() for space in spaces]
+    with working("recomputing every document, vector and row", console=play.console) as tell:
+        users = UserCheck(play.settings, spaces, CHECK_WAIT_S, tell).run()
+        films = [ItemCheck(play.settings, space, CHECK_WAIT_S, tell).run() for space in spaces]
     rows = list(users.rows.values())
     wrong = sum(not found.clean for found in rows) + sum(not found.clean for found in films)
     play.report.add(
@@ -235,7 +235,7 @@ def perform(console: Console, report: RolloutReport) -> None:
             finally:
                 _end(play, visiting)
         finally:
-            with console.status("the copies are forgotten"):
+            with working("the copies are forgotten", console=console):
                 for user in people.users:
                     gateway.delete_user(user)
     report.add(seconds=round(time.monotonic() - began, 1))
@@ -262,7 +262,7 @@ def _end(play: Play, visiting: threading.Thread) -> None:
 def main() -> int:
     """Play, write the report whatever happened, and say how it went."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from streaming.settings import load_settings
+    from deploy.cli.settings import load_settings
 
     console, report = Console(), RolloutReport()
     home = load_settings().home
