@@ -11,6 +11,7 @@ from deploy.rollout.exceptions import GateFailedError
 from deploy.rollout.gates.limits import load_limits
 from deploy.rollout.gates.verifying import verify_gate
 from deploy.rollout.machine import FIRST
+from handlers.kinds import kind_of
 from handlers.tuning import serving_of
 from model_store import (
     Manifest,
@@ -27,7 +28,7 @@ from streaming.control.reader import read_control
 from streaming.control.state import ControlState
 from streaming.control.writer import change_control
 from streaming.encoder.management import register_version
-from streaming.exceptions import ConflictError
+from streaming.exceptions import ConfigurationError, ConflictError
 from streaming.milvus.client import MilvusStore
 from streaming.settings import Settings
 from streaming.topics import fixed_topics, space_topics
@@ -107,10 +108,17 @@ def create(settings: Settings, package: Package, policy: Policy, operator: str, 
     """Announce a new space, before anything of it is there: from now on `rollout resume` knows it.
 
     Raises:
+        ConfigurationError: the package is of another kind than an item encoder.
         ConflictError: somebody else changed control at the same moment, or the id was used before.
         UnavailableError: Kafka does not answer.
     """
     manifest = package.manifest
+    with package_errors():
+        kind = kind_of(package.path)
+    if kind != "item-encoder":
+        raise ConfigurationError(
+            f"{manifest.reference} is a {kind}; a space is served by an item encoder: `marquee model list`"
+        )
     space_id = new_space_id(manifest.name, manifest.version, policy)
 
     def announced(state: ControlState, change: Change) -> Sequence[SpaceDocument]:
