@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from streaming.events.exceptions import InvalidEventError
 from streaming.events.items import Item
 from streaming.events.ratings import RatingEvent
+from streaming.events.wording import decoding_problem
 
 Headers = Sequence[tuple[str, bytes | None]]
 T = TypeVar("T")
@@ -37,20 +38,26 @@ def _decode(
 ) -> T:
     # a JSON event begins with a brace, a MessagePack event never does: the header decides nothing then
     if value[:1] == b"{":
-        return _checked(json.decode, value)
+        return checked(json, value)
     kind = content_type(headers)
     if kind in MSGPACK_TYPES:
-        return _checked(msgpack.decode, value)
+        return checked(msgpack, value)
     if kind.endswith("json"):
-        return _checked(json.decode, value)
+        return checked(json, value)
     raise InvalidEventError(f"content-type {kind!r} is neither JSON nor MessagePack")
 
 
-def _checked(decode: Callable[[bytes], T], value: bytes) -> T:
+def checked(decoder: msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T], value: bytes) -> T:
+    """What ``decoder`` makes of ``value``.
+
+    Raises:
+        InvalidEventError: if it makes nothing of it, with the field where one is to blame.
+    """
     try:
-        return decode(value)
+        return decoder.decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError, ValueError) as error:
-        raise InvalidEventError(f"cannot be decoded: {error}") from None
+        reason, field = decoding_problem(error, decoder.type)
+        raise InvalidEventError(reason if field else f"cannot be decoded: it {reason}", field) from None
 
 
 def decode_rating(value: bytes, headers: Headers | None = None) -> RatingEvent:

@@ -29,6 +29,7 @@ from streaming.gateway.routes import (
 )
 from streaming.gateway.routes.common import Desk
 from streaming.gateway.state import GatewayState
+from streaming.gateway.unrouted import UNROUTED, unrouted
 from streaming.gateway.users import Users
 from streaming.observability.logging import get_logger
 
@@ -64,7 +65,11 @@ async def _refuse(request: Request, error: Any) -> Response:
     if isinstance(error, PartlyAcknowledgedError):
         found = problem(503, str(error), accepted=error.taken.accepted, errors=error.taken.errors)
         return response(found, {"retry-after": str(RETRY_S)}, request_id)
-    found, headers = problem_of(error)
+    if isinstance(error, HTTPException) and error.status_code in UNROUTED:
+        detail, headers = unrouted(request, error)
+        found = problem(error.status_code, detail)
+    else:
+        found, headers = problem_of(error)
     if found.status >= 500:
         _log.warning("not answered", status=found.status, error=str(error), request_id=request_id)
     return response(found, headers, request_id)

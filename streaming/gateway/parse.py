@@ -11,8 +11,10 @@ from typing import TypeVar
 import msgspec
 
 from streaming.events import InvalidEventError, Item, RatingEvent, check_item, check_rating
+from streaming.events.codec import checked
 from streaming.events.feedback import Feedback, check_feedback
 from streaming.events.ratings import AwareTime
+from streaming.events.wording import decoding_problem
 from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
 from streaming.gateway.films import ItemFilter
 from streaming.gateway.paths import segment_id
@@ -168,7 +170,8 @@ def rows_of(body: bytes, name: str) -> tuple[list[msgspec.Raw], bool]:
             body = bytes(envelope[name])
         rows = _rows.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequestError(f"the body cannot be decoded: {error}") from None
+        reason, _ = decoding_problem(error)
+        raise BadRequestError(f"cannot be decoded: it {reason}") from None
     if not 1 <= len(rows) <= MAX_ROWS:
         raise BadRequestError(f"a bulk has 1 to {MAX_ROWS} rows, this one {len(rows)}", name)
     return rows, True
@@ -180,7 +183,7 @@ def rating_of(row: bytes | msgspec.Raw, now_ms: int) -> RatingEvent:
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    body = _decoded(_rating, row)
+    body = checked(_rating, bytes(row))
     at = body.event_time or datetime.fromtimestamp(now_ms / 1000, UTC)
     event = RatingEvent(body.user_id, at, body.item_id, body.value)
     check_rating(event, now_ms)
@@ -193,7 +196,7 @@ def feedback_of(row: bytes | msgspec.Raw, now_ms: int) -> Feedback:
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    event = _decoded(_feedback, row)
+    event = checked(_feedback, bytes(row))
     if event.event_time is None:
         event = msgspec.structs.replace(event, event_time=datetime.fromtimestamp(now_ms / 1000, UTC))
     return check_feedback(event, now_ms)
@@ -208,7 +211,7 @@ def item_of(row: bytes | msgspec.Raw, item_id: str | None = None) -> tuple[Item,
     Raises:
         InvalidEventError: with the reason and, where there is one, the field.
     """
-    body = _decoded(_item, row)
+    body = checked(_item, bytes(row))
     if item_id is not None and body.item_id not in (None, item_id):
         raise InvalidEventError("item_id is not the one in the path", "item_id")
     found = item_id if item_id is not None else body.item_id
@@ -217,20 +220,6 @@ def item_of(row: bytes | msgspec.Raw, item_id: str | None = None) -> tuple[Item,
     fields = {name: getattr(body, name) for name in ItemBody.__struct_fields__}
     fields |= {"item_id": found, "poster_sha256": body.poster_sha256 or ""}
     return check_item(Item(**fields)), body.poster_sha256 is not None
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], row: bytes | msgspec.Raw) -> T:
-    """Raises InvalidEventError, with the reason and, where there is one, the field."""
-    try:
-        return decoder.decode(bytes(row))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEventError(f"cannot be decoded: {error}", _field(error)) from None
-
-
-def _field(error: Exception) -> str | None:
-    """The field that msgspec names: `... - at `$.value``."""
-    _, found, path = str(error).rpartition("`$.")
-    return path.rstrip("`") if found else None
 
 
 def encode_cursor(at_ms: int, item_id: str) -> str:

@@ -129,6 +129,8 @@ def _refused_ratings(bare: Api, world: World) -> None:
         _problem(bare.http.post("/v1/ratings", content=body, headers=kind), status)
     everything = _problem(bare.http.post("/v1/ratings", json=RATING | {"value": 0}), 400)
     assert everything["field"] == "value"
+    unknown = _problem(bare.http.post("/v1/ratings", json=RATING | {"rating": 4}), 400)
+    assert (unknown["field"], "there are user_id" in unknown["detail"]) == ("rating", True)
     _problem(bare.http.post("/v1/ratings", content=b"a=1", headers={"content-type": "text/plain"}), 415)
     chunked = iter([b"[" + b" " * 600_000] * 30)
     _problem(
@@ -141,8 +143,10 @@ def _refused_ratings(bare: Api, world: World) -> None:
     _problem(bare.http.delete("/v1/users/%ff/ratings/i"), 400)
     _problem(bare.http.delete("/v1/users/u/ratings/" + "x" * 65), 400)
     _problem(bare.http.delete("/v1/users/a%00b"), 400)
-    _problem(bare.http.get("/v1/ratings"), 405)
-    _problem(bare.http.get("/v1/nothing"), 404)
+    wrong = bare.http.get("/v1/ratings")
+    assert "/v1/ratings takes POST, not GET" in _problem(wrong, 405)["detail"]
+    assert wrong.headers["allow"] == "POST"
+    assert "/v1/nothing" in _problem(bare.http.get("/v1/nothing"), 404)["detail"]
     _problem(bare.http.get("/v1/users/u/recommendations"), 503)
     assert len(world.ratings()) == before
     for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/docs"):

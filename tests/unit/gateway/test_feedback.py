@@ -35,7 +35,7 @@ def test_the_time_is_now_unless_given() -> None:
         ({"recommendation_id": "x" * 65}, "recommendation_id"),
         ({"event_time": "2030-01-01T00:00:00Z"}, "event_time"),
         ({"event_time": "2023-01-01T00:00:00"}, "event_time"),
-        ({"more": 1}, None),
+        ({"more": 1}, "more"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, object], field: str | None) -> None:

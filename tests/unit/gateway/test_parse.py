@@ -86,7 +86,7 @@ def test_a_rating_is_timed_by_its_sender_or_now() -> None:
         ({"item_id": "x" * 65}, "item_id"), ({"event_time": "1969-12-31T23:59:59Z"}, "event_time"),
         ({"event_time": "2999-01-01T00:00:00Z"}, "event_time"),
         ({"event_time": "2020-01-01T00:00:00"}, "event_time"),
-        ({"event_time": 5}, "event_time"), ({"user_id": "\ud800"}, None), ({"erase": True}, None),
+        ({"event_time": 5}, "event_time"), ({"user_id": "\ud800"}, None), ({"erase": True}, "erase"),
     ],
 )  # fmt: skip
 def test_a_bad_rating_is_refused_by_field(change: dict[str, Any], field: str | None) -> None:
