@@ -33,7 +33,13 @@ def command() -> None:
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="one JSON document, for programs")
 def show(as_json: bool) -> None:
-    """Each setting with its value (secrets masked), its origin and its environment variable."""
+    """Each setting with its value (secrets masked), its origin and its environment variable.
+
+    \b
+    Examples:
+      marquee config show
+      marquee config show --json
+    """
     rows = list(origins(load_settings()))
     if as_json:
         click.echo(json.dumps(rows, indent=1))

@@ -26,8 +26,8 @@ def command() -> None:
     \b
     Examples:
       marquee data import shipped --wait
-      marquee data import ~/ml-25m --posters ~/posters --rate 20000
-      marquee data export --until 2026-01-01T00:00:00Z --out export/
+      marquee data import shipped --posters "$MARQUEE_DATA/posters" --rate 20000
+      marquee data export --until 2026-01-01T00:00:00Z --out export
       marquee data describe shipped
     """
 
@@ -44,7 +44,7 @@ def describe(path: str, as_json: bool) -> None:
     \b
     Examples:
       marquee data describe shipped
-      marquee data describe ../ml-100k --json
+      tar xf model_store/data/ml-latest-small.tar.xz && marquee data describe ml-latest-small --json
     """
     from trainer.data import resolve
     from trainer.data.cards import describe as describe_data
@@ -87,8 +87,8 @@ def import_(
     \b
     Examples:
       marquee data import shipped --wait
-      marquee data import ../ml-100k --dry-run
-      marquee data import ../ml-1m --posters ../posters --rate 5000 --json
+      tar xf model_store/data/ml-latest-small.tar.xz && marquee data import ml-latest-small --dry-run
+      marquee data import shipped --posters "$MARQUEE_DATA/posters" --rate 5000 --json
     """
     from deploy.data.importing import DataImport, Watcher
     from deploy.data.interrupt import Interrupt
@@ -148,7 +148,7 @@ def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
 
     \b
     Example:
-      marquee data export --until 2026-01-01 --out export/
+      marquee data export --until 2026-01-01 --out export
     """
     from datetime import UTC, datetime
 

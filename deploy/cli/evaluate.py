@@ -16,7 +16,6 @@ def command() -> None:
 
     \b
     Examples:
-      marquee evaluate served --train train.csv --test test.csv --items movies.csv --json
       marquee evaluate all --quick
       marquee evaluate all --only ml-100k
       marquee evaluate pictures
@@ -40,6 +39,13 @@ def served(
     threshold are chosen on a validation part of --train.
 
     Exit code 2: a file is missing or bad; the message names file and row.
+
+    \b
+    Examples:
+      tar xf model_store/data/ml-latest-small.tar.xz
+      awk -F, 'NR == 1 || NR % 10' ml-latest-small/ratings.csv > train.csv
+      awk -F, 'NR == 1 || NR % 10 == 0' ml-latest-small/ratings.csv > test.csv
+      marquee evaluate served --train train.csv --test test.csv --items ml-latest-small/movies.csv
     """
     from trainer.data.folder import read_files
     from trainer.evaluation.report import evaluate_served
@@ -78,6 +84,12 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
     Real data are found through MARQUEE_DATA (default ../shared/data); rows without their data are skipped.
 
     Exit code 1: a behaviour does not hold (--quick).
+
+    \b
+    Examples:
+      marquee evaluate all --quick
+      marquee evaluate all --list
+      marquee evaluate all --only ml-100k
     """
     if quick:
         from trainer.evaluation.quick import run_quick
@@ -118,7 +130,7 @@ def pictures(package: str, results: Path, log: Path | None, out: Path) -> None:
     \b
     Examples:
       marquee evaluate pictures
-      marquee evaluate pictures --log training/fusion/choice/log.csv --out /tmp
+      marquee evaluate pictures --package item-encoder@1 --out pictures
     """
     from trainer.evaluation.pictures import (
         COLD_FILE,

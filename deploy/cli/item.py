@@ -21,7 +21,7 @@ def command() -> None:
 
     \b
     Examples:
-      marquee item put my:1 --title "Sintel" --year 2010 --genre Animation --poster sintel.webp
+      marquee item put my:1 --title "Sintel" --year 2010 --poster model_store/data/frames/sintel.webp
       marquee item show my:1
       marquee item remove my:1
     """
@@ -51,7 +51,7 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
     \b
     Examples:
       marquee item put my:1 --title "Sintel" --year 2010 --genre Animation --genre Fantasy
-      marquee item put my:1 --from film.json --poster poster.webp
+      marquee item put my:1 --title "Sintel" --year 2010 --poster model_store/data/frames/sintel.webp
       echo '{"title": "Sintel"}' | marquee item put my:1 --from -
     """
     fields = fields_of(source.read() if source else None, options)

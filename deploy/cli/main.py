@@ -61,8 +61,8 @@ def root() -> None:
 
     \b
     Examples:
-      marquee stack up                 start everything on this machine
-      marquee data import ml-latest-small/
+      marquee stack up                 # start everything on this machine
+      marquee data import shipped
       marquee recommend ml:1 --explain
     """
 

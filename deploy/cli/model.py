@@ -48,6 +48,10 @@ def build_(reference: str, packages: Path | None, as_json: bool) -> None:
     """Make the built package of REFERENCE: name, name@version, or the folder of a source package.
 
     Nothing happens if it is built already; a version is never overwritten (exit code 4).
+
+    \b
+    Example:
+      marquee model build item-encoder
     """
     settings = load_settings()
     with package_errors(), bars(as_json) as progress:
@@ -64,7 +68,13 @@ def build_(reference: str, packages: Path | None, as_json: bool) -> None:
 @SOURCES
 @AS_JSON
 def list_(packages: Path | None, as_json: bool) -> None:
-    """Every package: source packages, and which of them are built."""
+    """Every package: source packages, and which of them are built.
+
+    \b
+    Examples:
+      marquee model list
+      marquee model list --json
+    """
     settings = load_settings()
     with package_errors():
         sources = list_sources(package_sources(settings, packages))
@@ -95,7 +105,12 @@ def list_(packages: Path | None, as_json: bool) -> None:
 @SOURCES
 @AS_JSON
 def show(reference: str, packages: Path | None, as_json: bool) -> None:
-    """The manifest of REFERENCE, as built if it is built, else of its source."""
+    """The manifest of REFERENCE, as built if it is built, else of its source.
+
+    \b
+    Example:
+      marquee model show item-encoder@1
+    """
     package = _anywhere(reference, packages)
     with package_errors():
         signer = signer_of(package)

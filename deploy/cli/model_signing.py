@@ -25,7 +25,7 @@ def keygen(file: Path, as_json: bool) -> None:
 
     \b
     Example:
-      marquee model keygen ~/release.pem
+      marquee model keygen release.pem
     """
     with package_errors():
         public, key = generate_key(file)
@@ -46,7 +46,7 @@ def sign_(reference: str, key_file: Path, as_json: bool) -> None:
 
     \b
     Example:
-      marquee model sign item-encoder@1 --key ~/release.pem
+      marquee model keygen release.pem && marquee model sign item-encoder@1 --key release.pem
     """
     settings = load_settings()
     with package_errors():

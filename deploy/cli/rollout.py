@@ -23,6 +23,8 @@ POLICIES = {"mean": MEAN, "weighted": WEIGHTED}
 def command() -> None:
     """Replace the model under live traffic, step by step, each with a way back.
 
+    `start` prints the name of the space that it makes, `status` all of them; it ends in digits of its own.
+
     \b
     Examples:
       marquee rollout start item-encoder@2
@@ -79,7 +81,7 @@ def start(
 
     \b
     Examples:
-      marquee rollout start item-encoder@1 --promote        the first one of an installation
+      marquee rollout start item-encoder@1 --promote        # the first one of an installation
       marquee rollout start item-encoder@2 --reason "retrained with June"
       marquee rollout start item-encoder@2 --policy weighted --half-life 365 --detach
     """

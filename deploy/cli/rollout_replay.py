@@ -48,7 +48,7 @@ def replay(
     \b
     Examples:
       marquee rollout replay --rate 50 --duration 600 --prefix rehearsal:
-      marquee rollout replay --from recorded.jsonl --only-lookups --json
+      marquee rollout replay --from shipped --only-lookups --json
     """
     from deploy.rollout.replay import Player, load_script
 

@@ -34,7 +34,12 @@ def command() -> None:
     help="go on although ratings expired unread (`status` names the partitions)",
 )
 def ledger(instance: str, accept_loss: bool) -> None:
-    """Fold ratings into user documents."""
+    """Fold ratings into user documents.
+
+    \b
+    Example:
+      marquee run ledger
+    """
     from streaming.ledger.process import run_ledger
 
     run_ledger(load_settings(), instance, accept_loss)
@@ -44,7 +49,12 @@ def ledger(instance: str, accept_loss: bool) -> None:
 @click.argument("space")
 @INSTANCE
 def space(space: str, instance: str) -> None:
-    """Index items and project users of one SPACE."""
+    """Index items and project users of one SPACE.
+
+    \b
+    Example:
+      marquee run space item-encoder-1-mean-a1b2c3 --instance 1
+    """
     from streaming.space.process import run_space
 
     run_space(load_settings(), space, instance)
@@ -53,7 +63,12 @@ def space(space: str, instance: str) -> None:
 @command.command()
 @INSTANCE
 def gateway(instance: str) -> None:
-    """Answer lookups and take ratings and films over HTTP."""
+    """Answer lookups and take ratings and films over HTTP.
+
+    \b
+    Example:
+      marquee run gateway
+    """
     from streaming.gateway.process import run_gateway
 
     run_gateway(load_settings(), instance)

@@ -42,7 +42,7 @@ def command(
     Examples:
       marquee search "a hacker learns that the world is a simulation"
       marquee search "the matrix" -k 3 --json
-      marquee search --poster frame.jpg --year-from 1990
+      marquee search "a girl looks for her dragon" --poster model_store/data/frames/sintel.webp
     """
     if not text.strip() and poster is None:
         raise click.UsageError("nothing to search for: give a TEXT, --poster FILE, or both")

@@ -50,7 +50,13 @@ def command() -> None:
 @click.option("--timeout", default=300.0, show_default=True, help="seconds until all must be healthy")
 @AS_JSON
 def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_json: bool) -> None:
-    """Start what is not there and wait until everything answers; nothing happens to what is up."""
+    """Start what is not there and wait until everything answers; nothing happens to what is up.
+
+    \b
+    Examples:
+      marquee stack up
+      marquee stack up --port-base 9700
+    """
     console = Console(stderr=True, quiet=as_json)
     home = load_settings().home
     with Live(console=console, refresh_per_second=5, transient=True) as live:
@@ -80,7 +86,12 @@ def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_
 @command.command("down")
 @AS_JSON
 def down_command(as_json: bool) -> None:
-    """Stop everything, also what a killed supervisor left behind. Data stay."""
+    """Stop everything, also what a killed supervisor left behind. Data stay.
+
+    \b
+    Example:
+      marquee stack down
+    """
     home = load_settings().home
     with Console(stderr=True, quiet=as_json).status("stopping"):
         ended = down(home)
@@ -93,7 +104,13 @@ def down_command(as_json: bool) -> None:
 @command.command("status")
 @AS_JSON
 def status_command(as_json: bool) -> None:
-    """Every service: state, pid, ports, uptime, memory, restarts, health. Exit 1 unless all are healthy."""
+    """Every service: state, pid, ports, uptime, memory, restarts, health. Exit 1 unless all are healthy.
+
+    \b
+    Examples:
+      marquee stack status
+      marquee stack status --json
+    """
     state = status(load_settings().home)
     if as_json:
         click.echo(json.dumps({**state, "healthy": healthy(state)}))
@@ -113,7 +130,13 @@ def status_command(as_json: bool) -> None:
 @click.option("--follow", "-f", is_flag=True, help="go on until Ctrl-C")
 @click.option("-n", "lines", default=50, show_default=True, help="lines from the end")
 def logs_command(name: str | None, follow: bool, lines: int) -> None:
-    """The log of NAME, or of all services."""
+    """The log of NAME, or of all services; `stack status` names them.
+
+    \b
+    Examples:
+      marquee stack logs gateway --follow
+      marquee stack logs -n 5
+    """
     folder = layout_of(load_settings().home).logs
     files = sorted(folder.glob(f"{name}.log" if name else "*.log"))
     if not files:

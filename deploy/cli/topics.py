@@ -32,7 +32,12 @@ def command() -> None:
 @command.command("ensure")
 @AS_JSON
 def ensure_command(as_json: bool) -> None:
-    """Create missing topics and bring configurations in line. Partition counts are never changed."""
+    """Create missing topics and bring configurations in line. Partition counts are never changed.
+
+    \b
+    Example:
+      marquee topics ensure
+    """
     settings = require_kafka(load_settings())
     done = ensure(settings, fixed_topics(settings))
     done += ensure(settings, _of_spaces(settings))
@@ -45,7 +50,12 @@ def ensure_command(as_json: bool) -> None:
 @command.command("check")
 @AS_JSON
 def check_command(as_json: bool) -> None:
-    """Name every difference; exit 1 when there is one."""
+    """Name every difference; exit 1 when there is one.
+
+    \b
+    Example:
+      marquee topics check --json
+    """
     settings = require_kafka(load_settings())
     found = check(settings, fixed_topics(settings))
     if not any(d.topic == TopicNames(settings.namespace).control for d in found):

@@ -34,9 +34,9 @@ def command() -> None:
     \b
     Examples:
       marquee train space --data shipped --version 3
-      marquee train space --poster-model poster-encoder@1 --posters ../shared/data --version 3
-      marquee train space --data ml-1m/ --name film-space --out packages/
-      marquee train vit --out packages/ --version 2
+      marquee train space --poster-model poster-encoder@1 --posters "$MARQUEE_DATA" --version 3
+      marquee train space --data shipped --name film-space --out packages
+      marquee train vit --data "$MARQUEE_DATA" --version 2
     """
 
 
@@ -135,12 +135,17 @@ def space(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train an item encoder and its space (DESIGN 10.6), and write its source package.
+    """Train an item encoder and its space, and write its source package (docs/train.md says how).
 
     Ratings give films collaborative vectors; a regression from text, genres, year and people gives them
     to films without ratings. What is auto is chosen on a tenth of the ratings, held back for that.
     With --poster-model a fusion transformer reads text, poster and metadata instead (docs/train.md).
     The same data, options and seed give the same package.
+
+    \b
+    Examples:
+      marquee train space --version 3
+      marquee train space --poster-model poster-encoder@1 --posters "$MARQUEE_DATA" --version 3
     """
     if (posters or work) and not poster_model:
         raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")
