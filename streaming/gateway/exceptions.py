@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from streaming.events import InvalidEventError
 from streaming.exceptions import MarqueeError, NotFoundError, UnavailableError
 
 
@@ -15,6 +18,14 @@ class BadRequestError(MarqueeError):
 
 class UnsupportedMediaError(BadRequestError):
     """The body is of a kind that the gateway does not take."""
+
+
+class NothingTakenError(BadRequestError):
+    """Each row of a bulk breaks a rule; ``errors`` has why, in the order of the rows."""
+
+    def __init__(self, errors: Sequence[InvalidEventError]) -> None:
+        super().__init__(f"none of the {len(errors)} rows can be taken; the first: {errors[0].reason}")
+        self.errors = errors
 
 
 class TooLargeError(MarqueeError):

@@ -97,6 +97,11 @@ class Lookup:
         catalogue = self._catalogue(space)
         vector = self._vectors(space, catalogue, [item_id]).get(item_id)
         if vector is None:
+            if self._state.items.place(item_id) is not None:
+                raise UnknownItemError(
+                    f"film {item_id!r} is known and not indexed yet: it has no vector in {space.space}. Try "
+                    "again in a while; where it stays so, its record may be in the DLQ of its topic"
+                )
             raise UnknownItemError(f"no film {item_id!r} has a vector in {space.space}")
         scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
         return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))

@@ -269,7 +269,9 @@ PUT_POSTER = _route(
     {"image/*": _PICTURE, "application/octet-stream": _PICTURE},
     missing="No such film",
 )
-GET_POSTER = _route(200, "The picture", None, None, [_ITEM], missing="The film has no uploaded poster")
+GET_POSTER = _route(
+    200, "The picture", None, None, [_ITEM], missing="No such film, or it has no uploaded poster"
+)
 GET_POSTER["responses"][200]["content"] = {"image/*": _PICTURE}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from streaming.events.codec import checked
 from streaming.events.feedback import Feedback, check_feedback
 from streaming.events.ratings import AwareTime
 from streaming.events.wording import decoding_problem
-from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
+from streaming.gateway.exceptions import BadRequestError, NothingTakenError, UnsupportedMediaError
 from streaming.gateway.films import ItemFilter
 from streaming.gateway.paths import segment_id
 from streaming.gateway.query import Query
@@ -175,6 +175,30 @@ def rows_of(body: bytes, name: str) -> tuple[list[msgspec.Raw], bool]:
     if not 1 <= len(rows) <= MAX_ROWS:
         raise BadRequestError(f"a bulk has 1 to {MAX_ROWS} rows, this one {len(rows)}", name)
     return rows, True
+
+
+def checked_rows(
+    rows: Sequence[msgspec.Raw], bulk: bool, check: Callable[[msgspec.Raw], T]
+) -> list[T | InvalidEventError]:
+    """What ``check`` makes of each row, or why it does not hold.
+
+    Raises:
+        InvalidEventError: if the only row, sent by itself, does not hold.
+        NothingTakenError: if no row of a bulk does.
+    """
+    found: list[T | InvalidEventError] = []
+    bad: list[InvalidEventError] = []
+    for row in rows:
+        try:
+            found.append(check(row))
+        except InvalidEventError as error:
+            if not bulk:
+                raise
+            found.append(error)
+            bad.append(error)
+    if len(bad) == len(rows):
+        raise NothingTakenError(bad)
+    return found
 
 
 def rating_of(row: bytes | msgspec.Raw, now_ms: int) -> RatingEvent:

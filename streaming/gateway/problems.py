@@ -14,6 +14,7 @@ from streaming.exceptions import NotFoundError, UnavailableError
 from streaming.gateway.exceptions import (
     BadRequestError,
     LedgerBehindError,
+    NothingTakenError,
     TooLargeError,
     UnsupportedMediaError,
 )
@@ -63,6 +64,9 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
     """
     if isinstance(error, UnsupportedMediaError):
         return problem(415, str(error)), {}
+    if isinstance(error, NothingTakenError):
+        rows = tuple(RowError(index, row.reason, row.field) for index, row in enumerate(error.errors))
+        return problem(400, str(error), accepted=0, errors=rows), {}
     if isinstance(error, (BadRequestError, InvalidEventError)):
         return problem(400, str(error), field=error.field), {}
     if isinstance(error, InvalidPosterError):

@@ -6,11 +6,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streaming.events import InvalidEventError
-from streaming.events.feedback import Feedback
 from streaming.gateway import openapi
 from streaming.gateway.intake import now_ms
-from streaming.gateway.parse import feedback_of, rows_of
+from streaming.gateway.parse import checked_rows, feedback_of, rows_of
 from streaming.gateway.routes.common import desk, json_body, taken
 
 router = APIRouter(tags=["events"])
@@ -25,12 +23,5 @@ async def post_events(request: Request) -> Response:
     """
     rows, bulk = rows_of(await json_body(request), "events")
     at = now_ms()
-    checked: list[Feedback | InvalidEventError] = []
-    for row in rows:
-        try:
-            checked.append(feedback_of(row, at))
-        except InvalidEventError as error:
-            if not bulk:
-                raise
-            checked.append(error)
+    checked = checked_rows(rows, bulk, lambda row: feedback_of(row, at))
     return taken(await desk(request).intake.feedback(checked, request.headers))

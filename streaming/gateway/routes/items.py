@@ -9,12 +9,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streaming.events import InvalidEventError, Item
 from streaming.exceptions import UnavailableError
 from streaming.gateway import openapi
 from streaming.gateway.exceptions import UnknownItemError
 from streaming.gateway.intake import Taken
-from streaming.gateway.parse import count, item_of, rows_of, single
+from streaming.gateway.parse import checked_rows, count, item_of, rows_of, single
 from streaming.gateway.routes.common import Desk, answer, desk, item_id, json_body, taken
 
 router = APIRouter(tags=["items"])
@@ -64,14 +63,7 @@ async def put_item(request: Request) -> Response:
 async def post_items(request: Request) -> Response:
     """Put up to 1,000 films; the good rows are taken and the answer says what is wrong with the others."""
     rows, bulk = rows_of(await json_body(request), "items")
-    checked: list[tuple[Item, bool] | InvalidEventError] = []
-    for row in rows:
-        try:
-            checked.append(item_of(row))
-        except InvalidEventError as error:
-            if not bulk:
-                raise
-            checked.append(error)
+    checked = checked_rows(rows, bulk, item_of)
     return taken(await desk(request).intake.items(checked, request.headers))
 
 

@@ -46,13 +46,16 @@ async def get_poster(request: Request) -> Response:
     """The poster that was uploaded for a film."""
     here = desk(request)
     here.intake.require_items()
-    place = here.state.items.place(item_id(request))
+    film = item_id(request)
+    place = here.state.items.place(film)
+    if place is None:
+        raise UnknownItemError(f"no film {film!r}")
     content = None
-    if place is not None and place.poster_sha256:
+    if place.poster_sha256:
         sha = place.poster_sha256
         content = await here.blocking(here.state.blobs.get, sha, pool=here.state.slow_pool)
-    if place is None or content is None:
-        raise UnknownItemError("the film has no uploaded poster")
+    if content is None:
+        raise UnknownItemError(f"film {film!r} has no uploaded poster")
     headers = {
         "etag": f'"{place.poster_sha256}"',
         "x-content-type-options": "nosniff",

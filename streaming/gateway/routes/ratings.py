@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streaming.events import InvalidEventError, RatingEvent, check_rating
+from streaming.events import RatingEvent, check_rating
 from streaming.gateway import openapi
 from streaming.gateway.exceptions import NotReadyError
 from streaming.gateway.intake import now_ms
-from streaming.gateway.parse import rating_of, rows_of
+from streaming.gateway.parse import checked_rows, rating_of, rows_of
 from streaming.gateway.routes.common import desk, event_time, item_id, json_body, taken, user_id
 
 router = APIRouter(tags=["ratings"])
@@ -22,18 +22,11 @@ router = APIRouter(tags=["ratings"])
 async def post_ratings(request: Request) -> Response:
     """Take one rating, or up to 1,000; answered once Kafka has stored them on all in-sync replicas.
 
-    In a bulk the good rows are taken and the answer says what is wrong with the others.
+    In a bulk the good rows are taken and the answer says what is wrong with the others; 400 if none is good.
     """
     rows, bulk = rows_of(await json_body(request), "ratings")
     at = now_ms()
-    checked: list[RatingEvent | InvalidEventError] = []
-    for row in rows:
-        try:
-            checked.append(rating_of(row, at))
-        except InvalidEventError as error:
-            if not bulk:
-                raise
-            checked.append(error)
+    checked = checked_rows(rows, bulk, lambda row: rating_of(row, at))
     return taken(await desk(request).intake.ratings(checked, request.headers))
 
 

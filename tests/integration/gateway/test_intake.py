@@ -136,8 +136,10 @@ def _refused_ratings(bare: Api, world: World) -> None:
     _problem(
         bare.http.post("/v1/ratings", content=chunked, headers={"content-type": "application/json"}), 413
     )
-    all_bad = bare.http.post("/v1/ratings", json=[RATING | {"value": 0}] * 2)
-    assert (all_bad.status_code, all_bad.json()["accepted"], all_bad.json()["rejected"]) == (202, 0, 2)
+    for path in ("/v1/ratings", "/v1/items:bulk", "/v1/events"):
+        none = _problem(bare.http.post(path, json=[RATING | {"value": 0}] * 2), 400)
+        assert (none["accepted"], [error["index"] for error in none["errors"]]) == (0, [0, 1]), path
+        assert all(error["detail"] and error["field"] for error in none["errors"]), path
     for key in ({"x-api-key": ""}, {"x-api-key": "wrong"}, {"x-api-key": "", "authorization": "Bearer x"}):
         _problem(bare.http.post("/v1/ratings", json=RATING, headers=key), 401)
     _problem(bare.http.delete("/v1/users/%ff/ratings/i"), 400)
@@ -175,6 +177,8 @@ def test_films_and_posters_in(world: World, bare: Api) -> None:
     assert shown == {"item_id": "a/b", **film, "indexed": False, "space": None, "likes": 0}
 
     poster = _picture("WEBP")
+    assert "no uploaded poster" in _problem(get("/v1/items/a%2Fb/poster"), 404)["detail"]
+    assert _problem(get("/v1/items/none/poster"), 404)["detail"] == "no film 'none'"
     stored = put("/v1/items/a%2Fb/poster", content=poster)
     assert stored.status_code == 202
     sha = stored.json()["poster_sha256"]
@@ -256,7 +260,10 @@ def test_a_rated_film_is_gone_at_once_and_bad_lookups_are_refused(
         key=lambda i: -float(catalogue[int(i[2:])].vector @ catalogue[7].vector),
     )[:5]
     assert ids(similar) == want
-    _problem(api.get("/v1/items/none/similar"), 404)
+    assert "no film 'none'" in _problem(api.get("/v1/items/none/similar"), 404)["detail"]
+    # put a moment ago, and no worker has made a vector of it yet
+    assert api.http.put("/v1/items/new", json={"title": "New"}).status_code == 202
+    assert "not indexed yet" in _problem(api.get("/v1/items/new/similar"), 404)["detail"]
     for query in (
         "k=0", "k=10000", "k=x", "genre=Musical", "year_from=a", "year_from=2000&year_to=1990", "diversity=2",
         "explain=perhaps", "cursor=x", "exclude=", "exclude=%ff%00", "k=1&k=2",

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.events import InvalidEventError
-from streaming.gateway.exceptions import BadRequestError, UnsupportedMediaError
+from streaming.gateway.exceptions import BadRequestError, NothingTakenError, UnsupportedMediaError
 from streaming.gateway.films import ItemFilter
 from streaming.gateway.parse import (
+    checked_rows,
     decode_cursor,
     encode_cursor,
     item_of,
@@ -22,6 +23,7 @@ from streaming.gateway.parse import (
     require_json,
     rows_of,
 )
+from streaming.gateway.problems import problem_of
 
 NOW = 1_700_000_000_000
 
@@ -115,6 +117,25 @@ def test_three_forms_of_rows() -> None:
         rows, bulk = rows_of(many, "ratings")
         assert bulk
         assert [rating_of(row, NOW).value for row in rows] == [4.5, 4.5]
+
+
+def test_a_bulk_is_refused_where_no_row_is_good() -> None:
+    good, bad = json.dumps(GOOD).encode(), json.dumps(GOOD | {"value": 0}).encode()
+
+    def checked(*rows: bytes, bulk: bool = True) -> list[Any]:
+        return checked_rows([msgspec.Raw(row) for row in rows], bulk, lambda row: rating_of(row, NOW))
+
+    first, second = checked(bad, good)
+    assert (first.field, second.value) == ("value", 4.5)
+    with pytest.raises(NothingTakenError) as refused:
+        checked(bad, b"{}")
+    found, _ = problem_of(refused.value)
+    assert (found.status, found.accepted) == (400, 0)
+    assert [(row.index, row.field) for row in found.errors] == [(0, "value"), (1, "user_id")]
+    assert "none of the 2 rows" in found.detail
+    # one that is sent by itself is refused as itself
+    with pytest.raises(InvalidEventError):
+        checked(bad, bulk=False)
 
 
 @given(
