@@ -51,8 +51,8 @@ class GatewaySettings(Section):
     """The HTTP door."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    url: str = Field("http://127.0.0.1:8000", description="where clients (the command line too) find it")
+    port: int = Field(8700, ge=0, le=65535)
+    url: str = Field("http://127.0.0.1:8700", description="where clients (the command line too) find it")
     auth: bool = True
     api_keys_file: Path | None = Field(None, description="one `name:key` a line")
     api_key: SecretStr = Field(SecretStr(""), description="one more accepted key; what the CLI sends")

@@ -65,3 +65,10 @@ def test_choose_names_what_there_is() -> None:
 def test_everything_is_stopped_once() -> None:
     assert sorted(name for stage in STOP_ORDER for name in stage) == sorted(SERVICES)
     assert group_of("space-item-encoder-1-mean-abcdef") == "spaces"
+
+
+def test_without_a_stack_the_gateway_is_looked_for_where_a_stack_has_it(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    found = load_settings(home=tmp_path).gateway
+    assert found.port == layout.port("gateway")
+    assert found.url == stack_settings(layout, load_secrets(layout)[0], "any")["gateway"]["url"]
