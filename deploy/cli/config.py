@@ -1,8 +1,9 @@
-"""``marquee config``: the settings in force, and where each came from."""
+"""``marquee config``: the settings in force, where each came from, and how to reach the gateway."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic_settings import EnvSettingsSource
 from rich.console import Console
 from rich.table import Table
 
+from streaming.exceptions import NotFoundError
 from streaming.settings import Settings, StackFileSource, load_settings
 
 MASK = "********"
@@ -21,13 +23,41 @@ SECRET_WORDS = ("password", "secret", "token", "jaas", "key.pem")
 
 @click.group()
 def command() -> None:
-    """Every setting: value and origin.
+    """Every setting: value and origin; the gateway's address and key.
 
     \b
     Examples:
       marquee config show
+      eval "$(marquee config gateway)"
       MARQUEE_MILVUS__URI=https://milvus:19530 marquee config show --json
     """
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="one JSON document, for programs")
+def gateway(as_json: bool) -> None:
+    """Address and API key of the gateway, as a shell takes them: GATEWAY and KEY.
+
+    The key is a secret: whoever has it may send and read everything.
+
+    \b
+    Examples:
+      eval "$(marquee config gateway)"
+      curl -H "X-API-Key: $KEY" "$GATEWAY/v1/users/ml:1/recommendations?k=3"
+    """
+    found = load_settings().gateway
+    key = found.api_key.get_secret_value()
+    if found.auth and not key:
+        raise NotFoundError(
+            "no API key is known here: run where the stack was started (MARQUEE_HOME), or set "
+            "MARQUEE_GATEWAY__API_KEY to one of the gateway's keys"
+        )
+    said = {"gateway": found.url.rstrip("/"), "key": key}
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    for name, value in said.items():
+        click.echo(f"{name.upper()}={shlex.quote(value)}")
 
 
 @command.command()

@@ -79,7 +79,7 @@ def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_
         click.echo(f"gateway: {settings.gateway.url}  (its endpoints: {settings.gateway.url}/docs)")
     if result.new_api_key:
         click.echo(
-            f"API key: {result.new_api_key}  (header X-API-Key; not shown again, kept in stack/secrets.json)"
+            f"API key: {result.new_api_key}  (header X-API-Key; `marquee config gateway` shows it again)"
         )
 
 

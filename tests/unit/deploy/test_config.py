@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from click.testing import CliRunner
 
 from deploy.cli.main import root
 from deploy.stack.layout import layout_of, load_secrets, stack_settings, write_private
+from streaming.exceptions import NotFoundError
 
 SECRET = "hunter2hunter2"
 
@@ -61,3 +66,22 @@ def test_secrets_are_never_shown(variable: str, tmp_path: Path) -> None:
 
 def test_an_empty_home_is_the_default_one() -> None:
     assert rows(env={"MARQUEE_HOME": ""})["home"]["value"] == ".marquee"
+
+
+def test_the_gateways_address_and_key_are_lines_for_a_shell(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    keys = load_secrets(layout)[0]
+    write_private(layout.settings_file, stack_settings(layout, keys, "marquee"))
+    environment = {**os.environ, "MARQUEE_HOME": str(tmp_path), "MARQUEE": f"{sys.executable} -m deploy.cli"}
+    script = 'eval "$($MARQUEE config gateway)"; echo "$GATEWAY $KEY"'
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"http://127.0.0.1:{layout.port('gateway')}", keys.api_key]
+
+
+def test_where_no_key_is_known_it_says_what_to_do(tmp_path: Path) -> None:
+    result = CliRunner().invoke(root, ["config", "gateway"], env={"MARQUEE_HOME": str(tmp_path)})
+    assert isinstance(result.exception, NotFoundError)
+    assert "MARQUEE_GATEWAY__API_KEY" in str(result.exception)
+    quoted = {"MARQUEE_HOME": str(tmp_path), "MARQUEE_GATEWAY__API_KEY": "it's $HOME"}
+    result = CliRunner().invoke(root, ["config", "gateway"], env=quoted)
+    assert shlex.split(result.output.splitlines()[1]) == ["KEY=it's $HOME"]
