@@ -11,6 +11,8 @@ import click
 from deploy.cli.client import GatewayClient
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
+from streaming.exceptions import MarqueeError
+from streaming.posters import InvalidPosterError, check_poster
 
 LISTS = ("genres", "directors", "cast", "countries", "languages")
 
@@ -55,10 +57,14 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
       echo '{"title": "Sintel"}' | marquee item put my:1 --from -
     """
     fields = fields_of(source.read() if source else None, options)
+    picture = None if poster is None else poster_of(poster)
     with GatewayClient(load_settings()) as gateway:
         answer = gateway.put_item(item, {"item_id": item} | fields)
-        if poster is not None:
-            answer = gateway.put_poster(item, poster.read_bytes())
+        if picture is not None:
+            try:
+                answer = gateway.put_poster(item, picture)
+            except MarqueeError as error:
+                raise type(error)(f"{item} was put, its poster was not: {error}") from None
     if as_json:
         print_json(answer)
     else:
@@ -100,6 +106,20 @@ def remove(item: str, as_json: bool) -> None:
         print_json(answer or {"item_id": item, "removed": True})
     else:
         out().print(f"{item} removed, acknowledged", markup=False, highlight=False)
+
+
+def poster_of(path: Path) -> bytes:
+    """The file, once it is known to be a poster: the gateway would refuse it after the film was put.
+
+    Raises:
+        click.BadParameter: it is none, and why.
+    """
+    content = path.read_bytes()
+    try:
+        check_poster(content)
+    except InvalidPosterError as error:
+        raise click.BadParameter(f"{path}: {error}; nothing was put", param_hint="--poster") from None
+    return content
 
 
 def fields_of(content: str | None, options: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 
+from deploy.cli import item
+from deploy.cli.client import GatewayClient
+from streaming.exceptions import UnavailableError
 from streaming.settings import Settings
 from tests.integration.conftest import Spawn
 from tests.integration.gateway.world import World, films
@@ -66,6 +71,31 @@ def test_lookups_ratings_and_films(world: World) -> None:
     assert (code, film["title"], len(film["poster_sha256"])) == (0, "New", 64)
     assert run(settings, "item", "remove", "new:1")[0] == 0
     assert run(settings, "item", "show", "new:1")[0] == 5
+
+
+def test_a_film_whose_poster_is_none_is_not_put(world: World, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no picture")
+    words = ("item", "put", "new:2", "--title", "New", "--poster", str(bad))
+    code, _, error = run(world.settings, *words)
+    assert (code, "nothing was put" in error) == (2, True)
+    assert run(world.settings, "item", "show", "new:2")[0] == 5
+
+
+def test_a_poster_that_fails_after_the_film_was_put_says_so(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    def away(self: GatewayClient, item_id: str, content: bytes) -> None:
+        raise UnavailableError("the blob store is full")
+
+    monkeypatch.setattr(GatewayClient, "put_poster", away)
+    for name, value in settings_env(world.settings).items():
+        monkeypatch.setenv(name, value)
+    words = ["put", "new:3", "--title", "New", "--poster", str(poster_frames()[0])]
+    result = CliRunner().invoke(item.command, words)
+    assert isinstance(result.exception, UnavailableError)
+    assert str(result.exception) == "new:3 was put, its poster was not: the blob store is full"
+    assert run(world.settings, "item", "show", "new:3")[0] == 0
 
 
 def test_what_goes_wrong_has_its_exit_code_and_a_sentence(world: World) -> None:
