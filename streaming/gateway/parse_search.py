@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from streaming.events.wording import decoding_problem
 from streaming.gateway.exceptions import BadRequestError
 from streaming.gateway.parse import MAX_K, Parameters, count, optional_int, single
 from streaming.gateway.query import SearchQuery
@@ -23,9 +24,8 @@ def search_query(body: bytes) -> SearchQuery:
     try:
         query = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _, found, path = str(error).rpartition("`$.")
-        field = path.rstrip("`") if found else None
-        raise BadRequestError(f"the search cannot be decoded: {error}", field) from None
+        reason, field = decoding_problem(error, SearchQuery)
+        raise BadRequestError(reason if field else f"cannot be decoded: it {reason}", field) from None
     return _checked(query)
 
 

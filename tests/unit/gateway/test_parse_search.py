@@ -39,7 +39,7 @@ def test_what_does_not_hold_is_refused_and_named(given: dict[str, object], field
     with pytest.raises(BadRequestError) as refused:
         search_query(msgspec.json.encode(given))
     assert field in str(refused.value)
-    assert refused.value.field in (field, None)
+    assert refused.value.field == field
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"text": "\xff"}', b"[" * 100_000])
