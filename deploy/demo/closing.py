@@ -71,7 +71,9 @@ def what_next(stage: Stage) -> None:
         "marquee recommend ml:1 --explain",
         "marquee similar ml:296",
         "marquee rate me ml:296 5 && marquee recommend me",
+        'eval "$(marquee config gateway)"   # address and key, for programs',
+        'curl -H "X-API-Key: $KEY" "$GATEWAY/v1/users/ml:1/recommendations?k=3"',
         "marquee stack status",
         "marquee stack down",
     ):
-        stage.say(f"  {line}")
+        stage.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

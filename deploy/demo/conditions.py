@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that must hold, and whether it does."""
+    """One thing that must hold, in words for people, and whether it does."""
 
     name: str
     value: object
@@ -21,7 +21,7 @@ class Condition:
 
 def equal(name: str, value: object, wanted: object) -> Condition:
     """That ``value`` is ``wanted``."""
-    return Condition(name, value, str(wanted), value == wanted)
+    return Condition(name, value, f"{wanted:,}" if isinstance(wanted, int) else str(wanted), value == wanted)
 
 
 @dataclass

@@ -109,7 +109,7 @@ def import_shipped(stage: Stage) -> None:
                 ("ratings sent (acknowledged by Kafka)", report.values["ratings_sent"]),
                 ("ratings found in user documents", report.values["ratings_applied"]),
                 (
-                    "films sent / unchanged since last time",
+                    "films sent / there already, so not sent again",
                     f"{result.items_sent:,} / {result.items_unchanged:,}",
                 ),
                 ("ratings a second, sent to folded", report.values["ledger_events_per_second"]),

@@ -64,10 +64,10 @@ def _ranks(stage: Stage, item_id: str) -> None:
     }
     best = rank_for_all(item_id, documents, vectors, stage.space)[0]
     rank = gateway_rank(stage, item_id, best)
-    title = "nowhere" if rank is None else f"number {rank:,}"
+    place = "nowhere" if rank is None else f"number {rank:,}"
     stage.say(
-        f"[bold]{best.user_id}[/] ranks it best of {len(documents):,} users: number {best.rank:,} of what"
-        f" he has not rated by exact computation, [bold]{title}[/] by the gateway"
+        f"of {len(documents):,} users it suits [bold]{best.user_id}[/] best: computed exactly over every film"
+        f" that he has not rated it is number {best.rank:,}, in the gateway's answer [bold]{place}[/]"
     )
     stage.report.add(new_item_user=best.user_id, new_item_rank_exact=best.rank, new_item_rank_gateway=rank)
 

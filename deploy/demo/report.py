@@ -26,6 +26,10 @@ def percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def _share(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.0%}"
+
+
 class Report(Figures):
     """Of ``make demo``."""
 
@@ -40,29 +44,39 @@ class Report(Figures):
         taste: Mapping[str, Any] = value("taste") or {}
         rate = value("ledger_events_per_second")
         return [
+            equal("ratings acknowledged by Kafka", value("ratings_sent"), RATINGS),
+            equal("ratings found in user documents", value("ratings_applied"), RATINGS),
+            equal("films with a vector, the new one too", value("items_indexed"), ITEMS + 1),
             Condition(
-                "ratings_sent", value("ratings_sent"), f"{RATINGS:,}", value("ratings_sent") == RATINGS
+                "profiles recomputed", value("profiles_checked"), "> 0", bool(value("profiles_checked"))
             ),
-            equal("ratings_applied", value("ratings_applied"), RATINGS),
-            equal("items_indexed", value("items_indexed"), ITEMS + 1),
-            Condition("profiles_checked", value("profiles_checked"), "> 0", bool(value("profiles_checked"))),
-            Condition("max_relative_error", error, "<= 1e-5", error is not None and error <= TOLERANCE),
-            equal("documents_differing", value("documents_differing"), 0),
-            equal("stale", value("stale"), 0),
-            equal("missing", value("missing"), 0),
-            equal("orphans", value("orphans"), 0),
-            Condition("probes", probes.get("n"), f">= {PROBES}", probes.get("n", 0) >= PROBES),
-            Condition("item_to_recommendation_ms", milliseconds, "measured", milliseconds is not None),
             Condition(
-                "new_item_rank_gateway",
+                "largest relative error of a profile",
+                error,
+                "<= 1e-05",
+                error is not None and error <= TOLERANCE,
+            ),
+            equal("user documents that differ", value("documents_differing"), 0),
+            equal("rows out of date", value("stale"), 0),
+            equal("rows missing", value("missing"), 0),
+            equal("rows of nobody", value("orphans"), 0),
+            Condition(
+                "ratings whose effect was timed",
+                probes.get("n"),
+                f">= {PROBES}",
+                probes.get("n", 0) >= PROBES,
+            ),
+            Condition("new film to findable, ms", milliseconds, "measured", milliseconds is not None),
+            Condition(
+                "the new film's place in an answer",
                 gateway,
-                f"{exact}, as computed exactly",
+                "not computed" if exact is None else f"{exact:,}, as computed exactly",
                 exact == gateway is not None,
             ),
-            Condition("ledger_events_per_second", rate, "> 0", bool(rate)),
+            Condition("ratings a second through Kafka and ledger", rate, "> 0", bool(rate)),
             Condition(
                 "share of the new taste",
-                f"{taste.get('share_before')} -> {taste.get('share_after')}",
+                " -> ".join(_share(taste.get(name)) for name in ("share_before", "share_after")),
                 "rises",
                 taste.get("share_after", 0.0) > taste.get("share_before", 1.0),
             ),

@@ -14,6 +14,7 @@ STATES = (
 """Of the new space, in this order."""
 GATES = {"evaluate": ("passed", "open"), "shadow": ("passed",), "canary": ("passed",)}
 """Verdicts that will do: so few visitors may leave `evaluate` undecided."""
+SEEN = {"promote_ms": "promotion seen, ms", "rollback_ms": "rollback seen, ms"}
 LOOKUPS, JUDGED = 500, 100
 
 
@@ -29,23 +30,23 @@ class RolloutReport(Figures):
         states: list[str] = value("states") or []
         error, lookups, judged = value("profiles_max_relative_error"), value("lookups"), value("judged")
         return [
-            Condition("states", " ".join(states), " ".join(STATES), tuple(states) == STATES),
+            Condition("states of the new space", " ".join(states), " ".join(STATES), tuple(states) == STATES),
             *(
                 Condition(f"gate {name}", verdict := gates.get(name, {}).get("verdict"), " or ".join(wanted),
                           verdict in wanted)
                 for name, wanted in GATES.items()
             ),
-            Condition("lookups", lookups, f">= {LOOKUPS}", (lookups or 0) >= LOOKUPS),
-            equal("failed", value("failed"), 0),
-            Condition("judged", judged, f">= {JUDGED}", (judged or 0) >= JUDGED),
-            equal("mixed", value("mixed"), 0),
+            Condition("lookups", lookups, f">= {LOOKUPS:,}", (lookups or 0) >= LOOKUPS),
+            equal("lookups that failed", value("failed"), 0),
+            Condition("answers recomputed", judged, f">= {JUDGED}", (judged or 0) >= JUDGED),
+            equal("answers that no space explains", value("mixed"), 0),
             *(
-                Condition(name, value(name), "seen by every gateway", value(name) is not None)
-                for name in ("promote_ms", "rollback_ms")
+                Condition(words, value(name), "seen by every gateway", value(name) is not None)
+                for name, words in SEEN.items()
             ),
-            Condition("profiles_max_relative_error", error, "<= 1e-5",
+            Condition("largest relative error of a profile", error, "<= 1e-05",
                       error is not None and error <= TOLERANCE),
-            equal("differences", value("differences"), 0),
+            equal("documents, vectors and rows that differ", value("differences"), 0),
             Condition("champion in the end", value("champion"), "as before",
                       value("champion") is not None and value("champion") == value("champion_before")),
             Condition("everything of the new space is dropped", value("dropped"), "yes",

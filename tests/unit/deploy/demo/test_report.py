@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.cli.output import cell_text
+from deploy.demo.conditions import Figures
 from deploy.demo.report import Report, percentiles
+from deploy.demo.rollout_report import RolloutReport
 
 GOOD: dict[str, Any] = {
     "ratings_sent": 100_836,
@@ -74,3 +78,14 @@ def test_percentiles() -> None:
     figures = percentiles([float(n) for n in range(1, 201)])
     assert (figures["n"], figures["p50"], figures["max"]) == (200, 100.5, 200.0)
     assert 197 < figures["p99"] < 200
+
+
+@pytest.mark.parametrize("values", [GOOD, {}], ids=["measured", "nothing measured"])
+@pytest.mark.parametrize("kind", [Report, RolloutReport])
+def test_what_must_hold_is_said_in_words_and_one_way_of_writing_numbers(
+    kind: type[Figures], values: dict[str, Any]
+) -> None:
+    for condition in kind(dict(values)).conditions():
+        shown = f"{condition.name} {cell_text(condition.value)} {condition.wanted}"
+        assert "_" not in shown
+        assert not re.search(r"\d{4}|None|\b0\.\d -> ", shown), shown
