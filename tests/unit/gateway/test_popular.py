@@ -33,6 +33,22 @@ def test_a_like_is_halved_every_half_life() -> None:
     assert decayed({100: 8, 190: 1}, 190, 630) == pytest.approx(5)
 
 
+def test_one_live_like_against_an_old_history() -> None:
+    """The figures of docs/lookup.md: it outweighs all of it, unless the half-life is as long as the gap."""
+    ten_years = 521
+    history = {"known": {2_000: 329}, "other": {2_000: 200}}
+    for half_life, first in ((90.0, "live"), (3_650.0, "known")):
+        popular = PopularCounts(half_life)
+        for partition, likes in enumerate((history, {"live": {2_000 + ten_years: 1}})):
+            for item, weeks in likes.items():
+                popular.put(popular_key(4.0, partition, bucket_of(item)), {item: sorted(weeks.items())})
+        order = popular.ranked(4.0)
+        assert order[0][0] == first
+        assert dict(order)["live"] == 1.0
+    assert decayed({0: 1}, ten_years, 90.0) == pytest.approx(2.0**-40.5, rel=0.05)
+    assert decayed({0: 1}, ten_years, 3_650.0) == pytest.approx(0.5, rel=0.01)
+
+
 @given(records=RECORDS)
 def test_only_the_newest_record_of_a_bucket_counts(
     records: list[tuple[int, dict[str, dict[int, int]]]],
