@@ -93,6 +93,18 @@ def test_examples_can_be_typed_as_they_are(name: str, place: Path) -> None:
                 subprocess.run(["bash", "-c", part], check=True)
 
 
+def test_commands_in_the_readme_can_be_typed_as_they_are(place: Path) -> None:
+    blocks = re.findall(r"^```\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line in lines:
+        if inner := re.search(r"\$\((.*)\)", line):
+            typed(inner[1])
+        elif line.startswith("marquee "):
+            typed(line)
+    assert sum(line.startswith("make ") for line in lines) == 2, 'of "Two commands"'
+    assert any("marquee config gateway" in line for line in lines), "where $GATEWAY and $KEY come from"
+
+
 def test_a_wrong_example_is_seen(place: Path) -> None:
     for wrong in (
         "marquee item put my:1 --title Sintel --poster sintel.webp",
