@@ -105,6 +105,13 @@ def test_commands_in_the_readme_can_be_typed_as_they_are(place: Path) -> None:
     assert any("marquee config gateway" in line for line in lines), "where $GATEWAY and $KEY come from"
 
 
+@pytest.mark.parametrize("page", sorted(PROJECT.glob("docs/*.md")), ids=lambda page: page.name)
+def test_a_page_that_uses_the_key_says_where_it_comes_from(page: Path) -> None:
+    text = page.read_text()
+    if re.search(r"\$(KEY|GATEWAY)\b", text):
+        assert "marquee config gateway" in text
+
+
 def test_a_wrong_example_is_seen(place: Path) -> None:
     for wrong in (
         "marquee item put my:1 --title Sintel --poster sintel.webp",
