@@ -107,6 +107,8 @@ def test_films_become_vectors_and_rows_whatever_is_wrong_with_some(films: Films,
         films.put_film(f"m:{n}", f"plot {n}")
     films.put_film("m:poster", "plot", poster=b"bytes of a picture")
     films.send("m:bad", b"{not json", 2)
+    unsafe = b'{"item_id": "m:unsafe", "title": "evil \\u001b[31mred"}'
+    films.send("m:unsafe", unsafe, films.part("m:unsafe"))
     films.put_film("m:refused", "good at first")
     films.put_user("u", {"m:1": 5.0, "m:refused": 5.0, "m:moved": 5.0, "m:foreign": 4.0})
     films.flush()
@@ -120,7 +122,8 @@ def test_films_become_vectors_and_rows_whatever_is_wrong_with_some(films: Films,
     films.send("m:4", None, films.part("m:4"))
     films.becomes_exact(15)
     dead = reasons(films.read(films.names.dlq(films.names.items)))
-    assert set(dead) == {b"m:bad", b"m:refused"}
+    assert set(dead) == {b"m:bad", b"m:refused", b"m:unsafe"}
+    assert dead[b"m:unsafe"] == "title contains a control character"
     assert "cannot be encoded" in dead[b"m:refused"]
     # what was misplaced leaves a tombstone, and may be removed by whoever knows where it belongs
     films.vectors.pop("m:moved")
