@@ -158,11 +158,16 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if kind == "object" and schema.get("properties"):
         kind = "{" + ", ".join(f"{name}: {_kind(one)}" for name, one in schema["properties"].items()) + "}"
     limits = [
-        f"{word} {schema[name]}"
+        f"{word} {_number(schema[name])}"
         for name, word in (("minimum", "from"), ("maximum", "to"), ("default", "default"))
-        if schema.get(name) not in (None, "", [])
+        if schema.get(name) not in (None, "", [], ())
     ]
     return f"{kind} ({', '.join(limits)})" if limits else kind
+
+
+def _number(value: Any) -> str:
+    # msgspec writes whole bounds as 1.0
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -174,7 +179,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 def _text(text: str) -> str:
     """Escaped, what stands in backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)).replace("\n\n", "<br>")
+    return re.sub(r"(`+)([^`]+)\1", r"<code>\2</code>", escape(text)).replace("\n\n", "<br><br>")
 
 
 def _anchor(method: str, path: str) -> str:

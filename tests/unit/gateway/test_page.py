@@ -57,6 +57,9 @@ def test_every_route_parameter_and_answer_is_there(described: dict[str, Any]) ->
     assert "array of string" in sections["GET /v1/users/{user_id}/recommendations"]
     for name in described["components"]["schemas"]:
         assert name in sections
+    assert "k: integer (from 1, to 1000, default 10)" in sections["POST /v1/search"]
+    assert "<code>k</code> films" in sections["POST /v1/search"]
+    assert "`" not in html
     # each link on the page leads somewhere
     assert set(re.findall(r'href="#([^"]+)"', html)) <= set(re.findall(r'id="([^"]+)"', html))
 
