@@ -11,7 +11,7 @@ from deploy.checks.users import Documents
 from deploy.packages import package_errors
 from deploy.rollout.exceptions import IllegalStepError
 from deploy.rollout.gates.evaluating import Catalogue, Side, evaluate
-from deploy.rollout.gates.heldout import cut_off, hold_out
+from deploy.rollout.gates.heldout import cut_off, cut_off_text, hold_out
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate
 from deploy.rollout.moves import find
@@ -55,7 +55,8 @@ def evaluate_gate(
     if new.state not in LIVE_STATES or new.state == "backfilling":
         raise IllegalStepError(f"{space_id} is {new.state}: only a space that is filled can be evaluated")
     packages = [built(settings, f"{space.package}@{space.version}") for space in (new, old)]
-    since = cut_off((packages[0].manifest, packages[1].manifest), cut_off_ms)
+    manifests = packages[0].manifest, packages[1].manifest
+    since = cut_off(manifests, cut_off_ms)
     step("reading user documents")
     documents = _documents(settings, step)
     people = hold_out(documents, since)
@@ -68,7 +69,9 @@ def evaluate_gate(
         _side(space, vectors, catalogue.item_ids) for space, vectors in zip((new, old), found, strict=True)
     ]
     step(f"asking both for {len(people)} users")
-    judged = evaluate(people, catalogue, sides[0], sides[1], limits.evaluate)
+    judged = evaluate(
+        people, catalogue, sides[0], sides[1], limits.evaluate, cut_off_text(manifests, cut_off_ms)
+    )
     return Gate("evaluate", new.space, old.space, limits.version, judged.rows, judged.remarks)
 
 

@@ -64,9 +64,17 @@ class Found:
 
 
 def evaluate(
-    people: Sequence[Person], catalogue: Catalogue, new: Side, old: Side, wanted: EvaluateLimits
+    people: Sequence[Person],
+    catalogue: Catalogue,
+    new: Side,
+    old: Side,
+    wanted: EvaluateLimits,
+    after: str = "the cut-off",
 ) -> Found:
     """Every row of the gate; rows of too few people are left out, with a remark.
+
+    Args:
+        after: the cut-off in words, for the error.
 
     Raises:
         NotComparableError: too few people came to like a film that is in the catalogue.
@@ -80,7 +88,7 @@ def evaluate(
     count = len(first.users)
     if count < wanted.fewest_users:
         raise NotComparableError(
-            f"only {count} users came to like a film after the cut-off, {wanted.fewest_users} are needed:"
+            f"only {count} users came to like a film after {after}; {wanted.fewest_users} are needed:"
             " ask again when more have rated"
         )
     confidence = 1 - wanted.alpha / ROWS

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.rollout.exceptions import NotComparableError
 from deploy.rollout.gates.evaluating import Catalogue, Side, evaluate
-from deploy.rollout.gates.heldout import Person, cut_off, hold_out
+from deploy.rollout.gates.heldout import Person, cut_off, cut_off_text, hold_out
 from deploy.rollout.gates.limits import load_limits
 from deploy.rollout.gates.rows import Gate
 from model_store import Manifest
@@ -31,10 +31,21 @@ def test_only_what_neither_package_has_seen_may_judge() -> None:
     both = manifest("old", 100), manifest("new", 300)
     assert cut_off(both, None) == 300
     assert cut_off(both, 400) == 400
-    with pytest.raises(NotComparableError, match="new@1 was trained on ratings up to 300"):
+    with pytest.raises(
+        NotComparableError, match="new@1 was trained on ratings up to 1970-01-01 00:00:00 UTC, after"
+    ):
         cut_off(both, 299)
     with pytest.raises(NotComparableError, match="old@1 does not say"):
         cut_off((manifest("old", 0), both[1]), None)
+
+
+def test_an_error_names_the_cut_off_and_whose_it_is() -> None:
+    both = manifest("old", 1_537_799_250_000), manifest("new", 1_000)
+    assert cut_off_text(both, None) == "2018-09-24 14:27:30 UTC, where the training data of old@1 end"
+    assert cut_off_text(both, 1_577_836_800_000) == "2020-01-01 00:00:00 UTC (--cut-off)"
+    people, catalogue, side = world()
+    with pytest.raises(NotComparableError, match=r"after 2018-09-24 14:27:30 UTC, where .* of old@1 end; "):
+        evaluate(people[:20], catalogue, side, side, LIMITS, cut_off_text(both, None))
 
 
 def test_profiles_know_nothing_of_what_is_held_out() -> None:
