@@ -74,7 +74,9 @@ def show(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    table = Table("setting", "value", "origin", "variable", box=None)
+    table = Table(box=None)
+    for column in ("setting", "value", "origin", "variable"):
+        table.add_column(column, overflow="fold")
     for row in rows:
         colour = "dim" if row["origin"] == "default" else "bold"
         table.add_row(row["setting"], f"[{colour}]{row['value']}[/]", row["origin"], row["variable"])

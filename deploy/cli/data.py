@@ -6,8 +6,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -150,8 +151,6 @@ def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
     Example:
       marquee data export --until 2026-01-01 --out export
     """
-    from datetime import UTC, datetime
-
     from deploy.data.export import export as export_to
 
     assert isinstance(until, datetime)
@@ -163,5 +162,11 @@ def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
     else:
-        shown = {k: v for k, v in asdict(result).items() if not k.endswith("_offsets")}
-        out().print(table("exported", ("what", "value"), list(shown.items())))
+        out().print(table("exported", ("what", "value"), exported_rows(asdict(result))))
+
+
+def exported_rows(result: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What an export says to people: its cut-off as a date, no offsets."""
+    until = datetime.fromtimestamp(result["until_ms"] / 1000, tz=UTC)
+    rows = {"until": f"{until:%Y-%m-%d %H:%M:%S} UTC"} | result
+    return [(k, v) for k, v in rows.items() if k != "until_ms" and not k.endswith("_offsets")]

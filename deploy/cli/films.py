@@ -12,7 +12,7 @@ from deploy.cli.output import table
 
 def film_table(title: str, films: Sequence[Mapping[str, Any]], explain: bool = False) -> Table:
     """One line a film; with ``explain`` the films that speak for it and their shares of the score."""
-    columns = ["", "id", "title", "year", "genres", "score"]
+    columns = ["rank", "id", "title", "year", "genres", "score"]
     rows: list[list[object]] = []
     for place, film in enumerate(films, 1):
         row: list[object] = [

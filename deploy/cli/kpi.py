@@ -49,7 +49,7 @@ def command(hours: float | None, against: str | None, as_json: bool) -> None:
             }
         )
         return
-    columns = ["space", "", "users", "answers", "rate", "from", "to"]
+    columns = ["space", "event", "users", "answers", "rate", "from", "to"]
     for title, rows in (("share of answers with", rates), (f"less that of {base}", gaps)):
         cells = [[r.space, r.kind, r.users, r.answers, r.estimate, r.low, r.high] for r in rows]
         if cells:

@@ -135,7 +135,7 @@ def show(reference: str, packages: Path | None, as_json: bool) -> None:
     rows += [[name, value] for name, value in manifest.parameters.items()]
     rows += [[name, value] for name, value in manifest.metrics.items()]
     rows += [[f"licence: {what}", terms] for what, terms in manifest.licences.items()]
-    out().print(table(manifest.reference, ["", ""], rows))
+    out().print(table(manifest.reference, ["what", "value"], rows))
     files = [[name, file.bytes, file.sha256[:16]] for name, file in manifest.files.items()]
     out().print(table("files", ["name", "bytes", "sha-256"], files, right=[1]))
 

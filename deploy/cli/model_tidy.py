@@ -38,7 +38,7 @@ def diff(old: str, new: str, as_json: bool) -> None:
     if as_json:
         print_json([{"what": what, "old": before, "new": after} for what, before, after in rows])
     elif rows:
-        out().print(table("", ["", old, new], rows))
+        out().print(table("", ["what", old, new], rows))
     else:
         out().print(f"{old} and {new} are the same")
 

@@ -67,7 +67,7 @@ def tune_(
     if as_json:
         print_json({"measured": measured, **msgspec.to_builtins(tuned)})
         return
-    columns = ["workers", "threads", "batch", "delay, ms", "items/s", "p99, ms", "alone, ms", ""]
+    columns = ["workers", "threads", "batch", "delay, ms", "items/s", "p99, ms", "alone, ms", "remark"]
     title = f"{tuned.package} by {tuned.engine}, {tuned.clients} clients, {tuned.at}"
     out().print(table(title, columns, _rows(tuned), right=range(7)))
     if not measured:

@@ -179,7 +179,7 @@ def status(as_json: bool) -> None:
     ]
     out().print(f"revision {state.revision}: {route_text(state.route)}", markup=False, soft_wrap=True)
     out().print(table("", ["space", "package", "policy", "state", "next"], spaces))
-    columns = ["process", "instance", "host", "revision", "heard of", ""]
+    columns = ["process", "instance", "host", "revision", "heard of", "remark"]
     cells = [[r.role, r.instance, r.host, r.revision, f"{r.age_s:.1f} s ago", r.remark] for r in rows]
     out().print(table("", columns, cells, right=[3]))
     for space in unfinished(state):
@@ -233,7 +233,7 @@ def diff(one: str, other: str, as_json: bool) -> None:
     if as_json:
         print_json({"differences": {name: [first, second] for name, first, second in rows}})
     else:
-        out().print(table("", ["", one, other], rows))
+        out().print(table("", ["what", one, other], rows))
 
 
 def _tell_space(space: Any, as_json: bool) -> None:

@@ -201,7 +201,7 @@ def _tell(found: Any, done: dict[str, Any], as_json: bool) -> None:
             [r.name, r.estimate, r.low, r.high, f"{r.sense} {r.limit:g}", r.count, r.verdict]
             for r in found.rows
         ]
-        columns = ["", "estimate", "from", "to", "wanted", "of", ""]
+        columns = ["figure", "estimate", "from", "to", "wanted", "of", "verdict"]
         out().print(table(title, columns, cells, right=[1, 2, 3, 5]))
         out().print(found.verdict)
         for remark in found.remarks:

@@ -65,7 +65,7 @@ def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_
             only,
             port_base,
             timeout,
-            progress=lambda state, _: live.update(_table(state)),
+            progress=lambda state, _: live.update(state_table(state)),
             note=lambda line: live.update(line),
         )
     settings = load_settings(home=home)
@@ -73,7 +73,7 @@ def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_
         document = {**result.state, "already": result.already, "api_key": result.new_api_key}
         click.echo(json.dumps(document))
         return
-    Console().print(_table(result.state))
+    Console().print(state_table(result.state))
     click.echo("everything was up already" if result.already else "everything is up")
     if "gateway" in result.state["wanted"]:
         click.echo(f"gateway: {settings.gateway.url}  (its endpoints: {settings.gateway.url}/docs)")
@@ -119,7 +119,7 @@ def status_command(as_json: bool) -> None:
         for left in state["leftovers"]:
             click.echo(f"  left behind: {left['service']} (pid {left['pid']}); `marquee stack down` ends it")
     else:
-        Console().print(_table(state))
+        Console().print(state_table(state))
         if "silent_s" in state["supervisor"]:
             click.echo(f"the supervisor has been silent for {state['supervisor']['silent_s']} s")
     sys.exit(0 if healthy(state) else 1)
@@ -176,8 +176,12 @@ def _news(files: list[Path], positions: dict[Path, int]) -> Iterator[tuple[Path,
             yield path, line
 
 
-def _table(state: State) -> Table:
-    table = Table("service", "state", "pid", "ports", "uptime", "memory", "restarts", "health", box=None)
+def state_table(state: State) -> Table:
+    """A row for each service."""
+    table = Table(box=None)
+    for column in ("service", "state", "pid", "ports", "uptime", "memory", "restarts", "health"):
+        # names of spaces differ at their ends: cut, they would look the same
+        table.add_column(column, overflow="fold")
     services: list[dict[str, Any]] = state.get("services", [])
     for service in services:
         colour = COLOURS.get(service["state"], "red")

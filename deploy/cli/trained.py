@@ -42,5 +42,7 @@ def show_trained(package: Package, seconds: float, as_json: bool, what_next: str
         )
         return
     rows = [[key, value] for key, value in {**manifest.parameters, **manifest.metrics}.items()]
-    out().print(table(f"{manifest.reference}, trained in {seconds:.0f} s", ["", ""], rows, right=[1]))
+    out().print(
+        table(f"{manifest.reference}, trained in {seconds:.0f} s", ["what", "value"], rows, right=[1])
+    )
     out().print(f"written to {package.path}{what_next}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import io
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
-from deploy.cli import data, dlq, item, rate, recommend
+from deploy.cli import config, data, dlq, item, rate, recommend, stack
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
 from deploy.cli.item import fields_of
@@ -64,3 +69,45 @@ def test_cells() -> None:
         "1e-07",
         "a, b",
     ]
+
+
+def test_two_spaces_with_the_same_beginning_look_different_in_80_columns() -> None:
+    names = ["space-item-encoder-1-mean-f5d94b", "space-item-encoder-1-mean-a1b2c3"]
+    row = {"state": "healthy", "pid": 12_345, "ports": {"a": 8_704, "b": 8_705}, "uptime_s": 5_000.0}
+    rest = {"rss_mb": 256.0, "restarts": 0, "health": "/status ok"}
+    console = Console(width=80, file=io.StringIO())
+    console.print(stack.state_table({"services": [{"name": name} | row | rest for name in names]}))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert "…" not in console.file.getvalue()
+    width = lines[0].index("state")
+    assert "".join(line[:width].strip() for line in lines[1:]) == "".join(names)
+
+
+def test_no_setting_is_cut(tmp_path: Path) -> None:
+    environment = {"MARQUEE_HOME": str(tmp_path), "COLUMNS": "80"}
+    result = CliRunner().invoke(config.command, ["show"], env=environment)
+    assert result.exit_code == 0
+    assert "…" not in result.output
+
+
+def test_an_export_names_its_cut_off_as_a_date() -> None:
+    rows = data.exported_rows({"until_ms": 1_514_764_800_000, "users": 3, "users_offsets": [1]})
+    assert rows == [("until", "2018-01-01 00:00:00 UTC"), ("users", 3)]
+
+
+def test_no_column_is_without_a_name() -> None:
+    found = 0
+    for path in Path(stack.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            # the second argument of table(), or the list that is named columns
+            columns = None
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "table" and len(node.args) > 1:
+                columns = node.args[1]
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "columns":
+                columns = node.value
+            if isinstance(columns, ast.List | ast.Tuple):
+                found += 1
+                names = [cell.value for cell in columns.elts if isinstance(cell, ast.Constant)]
+                assert "" not in names, f"{path.name}: {ast.unparse(columns)}"
+    assert found > 10
