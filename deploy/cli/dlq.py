@@ -135,6 +135,7 @@ def replay(
     from dataclasses import asdict
 
     from deploy.data.dead_letters import replay as send_again
+    from deploy.data.interrupt import Interrupt
 
     if not (everything or topic):
         raise click.UsageError("say which: --topic (with --partition and --offset for one), or --all")
@@ -147,7 +148,8 @@ def replay(
         for letter in read_dead_letters(settings, dlq_topics(settings, topic))
         if partition in (None, letter.partition) and offset in (None, letter.offset)
     ]
-    result = send_again(settings, letters, dry_run)
+    with Interrupt() as interrupt:
+        result = send_again(settings, letters, dry_run, interrupt.check)
     if as_json:
         print_json(asdict(result) | {"dry_run": dry_run})
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
@@ -115,10 +115,18 @@ class ReplayResult:
     """Films of which a newer valid version is there: sending the old one would bring it back."""
 
 
-def replay(settings: Settings, letters: Iterable[DeadLetter], dry_run: bool = False) -> ReplayResult:
+def replay(
+    settings: Settings,
+    letters: Iterable[DeadLetter],
+    dry_run: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> ReplayResult:
     """Send the original bytes, key and headers again, to the partition of the id in them.
 
     Event time and ``ce_id`` are those of the record, so that doing it twice changes nothing.
+
+    Args:
+        check: called before each record; may raise, which ends the replay.
 
     Raises:
         UnavailableError: Kafka does not acknowledge.
@@ -126,7 +134,7 @@ def replay(settings: Settings, letters: Iterable[DeadLetter], dry_run: bool = Fa
     names, result = TopicNames(settings.namespace), ReplayResult()
     films: Films | None = None
     sent: set[tuple[str, bytes | None, bytes | None, str]] = set()
-    sender = Sender(settings, "marquee-replay")
+    sender = Sender(settings, "marquee-replay", check=check)
     for letter in letters:
         result.selected += 1
         event_id = dict(letter.headers).get("ce_id") or b""
