@@ -86,8 +86,25 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+@pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.full) for turn in (1, 2, 3))])
+def test_all_parts_are_killed_one_after_another_and_come_back(
+    pipeline: Pipeline, rng: random.Random, turn: int
+) -> None:
+    """In an order drawn by the seed, the next often before the last is over."""
+    with pipeline.traffic(rng) as traffic:
+        for part in rng.sample(list(FAULTS), len(FAULTS)):
+            traffic.goes_on()
+            pipeline.rows_follow()
+            time.sleep(rng.uniform(0, 2))
+            FAULTS[part](pipeline, traffic, rng)
+        pipeline.rows_follow()
+        traffic.goes_on()
+    pipeline.becomes_exact(traffic)
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("part", FAULTS)
-def test_a_part_is_killed_and_comes_back(pipeline: Pipeline, rng: random.Random, part: str) -> None:
+def test_one_part_is_killed_and_comes_back(pipeline: Pipeline, rng: random.Random, part: str) -> None:
     with pipeline.traffic(rng) as traffic:
         traffic.goes_on()
         time.sleep(rng.uniform(0.1, 2))
@@ -102,22 +119,6 @@ def test_milvus_does_not_answer_for_half_a_minute(pipeline: Pipeline, rng: rando
         traffic.goes_on()
         pause_milvus(pipeline, AWAY_S)
         assert pipeline.worker.running
-        pipeline.rows_follow()
-        traffic.goes_on()
-    pipeline.becomes_exact(traffic)
-
-
-@pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.full) for turn in (1, 2, 3))])
-def test_several_parts_are_killed_one_after_another(
-    pipeline: Pipeline, rng: random.Random, turn: int
-) -> None:
-    """Three faults in an order drawn by the seed, the next often before the last is over."""
-    with pipeline.traffic(rng) as traffic:
-        for part in rng.sample(list(FAULTS), 3):
-            traffic.goes_on()
-            pipeline.rows_follow()
-            time.sleep(rng.uniform(0, 2))
-            FAULTS[part](pipeline, traffic, rng)
         pipeline.rows_follow()
         traffic.goes_on()
     pipeline.becomes_exact(traffic)
