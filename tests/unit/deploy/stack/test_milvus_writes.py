@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 from milvus_lite.db import MilvusLite
 from milvus_lite.engine import collection as engine
+from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 from milvus_lite.storage import data_file
@@ -23,6 +27,10 @@ PLACES: list[tuple[Any, str]] = [
     (MemTable, "_build_data_table"),
     (data_file, "pq"),
     (engine, "validate_record"),
+    (engine.Collection, "_read_snapshot"),
+    (engine.Collection, "_bg_compact_and_index"),
+    (engine.Collection, "_ensure_loaded_segments_indexed"),
+    (engine.Collection, "_trigger_flush"),
 ]
 UPSTREAM = [getattr(owner, name) for owner, name in PLACES]
 
@@ -154,4 +162,69 @@ def test_files_hold_no_dictionaries(tmp_path: Path) -> None:
         group = pq.ParquetFile(file).metadata.row_group(0)
         encodings = {e for n in range(group.num_columns) for e in group.column(n).encodings}
         assert not any("DICTIONARY" in encoding for encoding in encodings), encodings
+    database.close()
+
+
+@pytest.mark.parametrize("use", [use_upstream, milvus_writes.install])
+def test_who_reads_waits_for_no_compaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], None]
+) -> None:
+    """The control: upstream's readers wait."""
+    use()
+    database, made = opened(tmp_path)
+    row = {"vector": [1.0] * DIM, "genres": []}
+    made.upsert([row | {"id": f"u{n}", "year": 1990} for n in range(5)])
+    made.flush()
+    made._bg_executor.submit(lambda: None).result(10)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def held(*_: Any) -> bool:
+        begun.set()
+        return not goes_on.wait(20)
+
+    monkeypatch.setattr(CompactionManager, "maybe_compact", held)
+    made.upsert([row | {"id": "u1", "year": 1991}])
+    made.flush()
+    assert begun.wait(10), "nothing is compacted"
+    # an upsert of upstream's reads, and so would wait, too
+    made.insert([row | {"id": "u2", "year": 1992}])
+    made.delete(["u3"])
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(made.get, [f"u{n}" for n in range(5)])
+        waits = not wait([answer], 1.0).done
+        assert waits == (use is use_upstream)
+        goes_on.set()
+        found = {one["id"]: one["year"] for one in answer.result(10)}
+    assert found == {"u0": 1990, "u1": 1991, "u2": 1992, "u4": 1990}
+    made.flush()
+    assert {one["id"]: one["year"] for one in made.get([f"u{n}" for n in range(5)])} == found
+    database.close()
+
+
+def test_a_flush_while_segments_are_merged_hides_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    milvus_writes.install()
+    database, made = opened(tmp_path)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def held(*_: Any) -> bool:
+        begun.set()
+        return not goes_on.wait(20)
+
+    monkeypatch.setattr(CompactionManager, "maybe_compact", held)
+    whole = {"id": "u1", "vector": [1.0] * DIM, "year": 1990, "genres": []}
+    made.upsert([whole])
+    made.flush()
+    assert begun.wait(10)
+    assert milvus_writes.compacts(made)
+    made.upsert([whole | {"year": 1991}])
+    with ThreadPoolExecutor() as pool:
+        flushed = pool.submit(made.flush)
+        time.sleep(0.3)
+        answer = pool.submit(made.get, ["u1"])
+        time.sleep(0.3)
+        goes_on.set()
+        flushed.result(10)
+        assert [one["year"] for one in answer.result(10)] == [1991]
     database.close()
