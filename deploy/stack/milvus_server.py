@@ -24,7 +24,7 @@ from typing import Any
 
 import grpc
 
-from deploy.stack import milvus_fast, milvus_writes
+from deploy.stack import milvus_fast
 
 MUTATING = (
     "AlterAlias",
@@ -125,8 +125,6 @@ def load_all(database: Any) -> None:
 def flush_all(database: Any, lock: threading.RLock) -> None:
     """Write memtables to segments, so that the log that a restart replays stays short."""
     for collection in list(database._collections.values()):
-        if milvus_writes.compacts(collection):
-            continue  # the next round comes soon
         memtable = collection._memtable
         if len(memtable._pk_index) or len(memtable._delete_index):
             with lock:

@@ -4,7 +4,7 @@ While a collection is flushed or compacted, everybody who reads it waits. Upstre
 table cell by cell, and lets Parquet build dictionaries of vectors, no two of which are alike: 0.3 s for the
 rows that 1,000 ratings a second change in two seconds. Upsert reads every row that is there, to fill in what
 the new one leaves out; whole rows leave nothing out. Each number of a vector is checked by itself. What is
-stored, answered and refused is the same (a test compares them). Nobody waits for a compaction at all.
+stored, answered and refused is the same (a test compares them).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 Upsert = Callable[..., list[Any]]
 Validate = Callable[..., None]
-BEFORE = "_segments_before_compaction"
+Flush = Callable[[Any], None]
 
 
 def install() -> None:
@@ -29,7 +29,7 @@ def install() -> None:
     memtable.MemTable._build_data_table = data_table
     data_file.pq = WithoutDictionaries
     collection.validate_record = vectors_checked(collection.validate_record)
-    read_while_compacting(collection.Collection)
+    collection.Collection._trigger_flush = flushed_whole(collection.Collection._trigger_flush)
     # a compaction on every core would leave none for lookups
     pa.set_cpu_count(1)
 
@@ -98,51 +98,18 @@ def vectors_checked(upstream: Validate) -> Validate:
     return validate_record
 
 
-def read_while_compacting(engine: Any) -> None:
-    """Readers of a ``Collection`` get the segments of before while they are merged: both hold the same.
+def flushed_whole(upstream: Flush) -> Flush:
+    """``Collection._trigger_flush`` that nobody sees half of.
 
-    Not once a flush has begun: it takes rows out of the memtable that those segments do not hold.
+    Upstream takes the rows out of the memtable, then waits for the lock under which they come into a segment.
+    A compaction may hold it, and who reads before the flush has it next finds them in neither.
     """
-    snapshot, compact, index, flush = (
-        getattr(engine, name)
-        for name in (
-            "_read_snapshot",
-            "_bg_compact_and_index",
-            "_ensure_loaded_segments_indexed",
-            "_trigger_flush",
-        )
-    )
-
-    def read_snapshot(self: Any) -> Any:
-        before = getattr(self, BEFORE, None)
-        return snapshot(self) if before is None else before
-
-    def bg_compact_and_index(self: Any) -> None:
-        with self._maintenance_lock:
-            setattr(self, BEFORE, snapshot(self))
-        try:
-            compact(self)
-        finally:
-            setattr(self, BEFORE, None)
-
-    def ensure_loaded_segments_indexed(self: Any) -> Any:
-        # the merged segments are there; indexing them takes long and holds nobody up
-        setattr(self, BEFORE, None)
-        return index(self)
 
     def trigger_flush(self: Any) -> None:
-        setattr(self, BEFORE, None)
-        flush(self)
+        with self._maintenance_lock:
+            upstream(self)
 
-    engine._read_snapshot = read_snapshot
-    engine._bg_compact_and_index = bg_compact_and_index
-    engine._ensure_loaded_segments_indexed = ensure_loaded_segments_indexed
-    engine._trigger_flush = trigger_flush
-
-
-def compacts(collection: Any) -> bool:
-    """Whether the collection's segments are being merged: a flush would wait, and all others for it."""
-    return getattr(collection, BEFORE, None) is not None
+    return trigger_flush
 
 
 class WithoutDictionaries:
