@@ -1,9 +1,9 @@
-"""``config.json`` of an item-encoder package: everything but the numbers of its weights."""
+"""``config.json`` of a package, everything but the numbers of its weights: of any, and of item encoders."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -12,6 +12,19 @@ from handlers.features import FeatureConfig
 
 SCHEMA = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "weights.safetensors"
+
+
+class PackageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What every ``config.json`` begins with."""
+
+    schema: int = SCHEMA
+    name: str
+    version: str
+
+    @property
+    def package(self) -> str:
+        """The reference that answers carry."""
+        return f"{self.name}@{self.version}"
 
 
 class TextModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +82,9 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True):
     kernel: KernelConfig = KernelConfig()
 
 
-class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
+class EncoderConfig(PackageConfig, frozen=True, kw_only=True):
     """How a package turns a film into a vector."""
 
-    schema: int = SCHEMA
-    name: str
-    version: str
     dim: int
     id_namespace: str
     text_model: TextModel
@@ -91,33 +101,23 @@ class EncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
         """What a poster is brought to; None where nothing of it would come into the vector."""
         return self.poster_model if self.reads_posters else None
 
-    @property
-    def package(self) -> str:
-        """The reference that answers carry."""
-        return f"{self.name}@{self.version}"
+
+C = TypeVar("C", bound=PackageConfig)
 
 
-class _Versioned(Protocol):
-    @property
-    def schema(self) -> int: ...
-
-
-C = TypeVar("C", bound=_Versioned)
-
-
-def read_config(folder: Path, kind: type[C], newest: int, of: str = "") -> C:
+def read_config(folder: Path, kind: type[C], of: str = "") -> C:
     """``config.json`` in ``folder`` as a ``kind``; ``of`` names the model in what is said.
 
     Raises:
-        PackageFileError: if it is missing, no such document, or of a schema beyond ``newest``.
+        PackageFileError: if it is missing, no such document, or of a newer schema.
     """
     try:
         config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError) as error:
         raise PackageFileError(f"{CONFIG_FILE}{of} cannot be read: {error}") from None
-    if config.schema > newest:
+    if config.schema > SCHEMA:
         raise PackageFileError(
-            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {newest}: upgrade it"
+            f"{CONFIG_FILE} has schema {config.schema}; this Marquee knows {SCHEMA}: upgrade it"
         )
     return config
 
@@ -128,7 +128,7 @@ def load_config(folder: Path) -> EncoderConfig:
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    config = read_config(folder, EncoderConfig, SCHEMA)
+    config = read_config(folder, EncoderConfig)
     if config.architecture == "fusion" and (config.fusion is None or config.poster_model is None):
         raise PackageFileError(f"{CONFIG_FILE} says fusion, but not of what sizes")
     return config

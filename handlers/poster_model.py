@@ -4,35 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from handlers.config import WEIGHTS_FILE, read_config
+from handlers.config import WEIGHTS_FILE, PackageConfig, read_config
 from handlers.exceptions import PackageFileError
 from handlers.vit import VisionTransformer, ViTConfig
 
-SCHEMA = 1
 PREFIX = "vit."
 """Before the names of the transformer's weights; the file also holds ``genre_head`` and ``text_head``."""
 
 
-class PosterConfig(msgspec.Struct, frozen=True, kw_only=True):
+class PosterConfig(PackageConfig, frozen=True, kw_only=True):
     """What a poster-encoder package holds beside its weights."""
 
-    schema: int = SCHEMA
-    name: str
-    version: str
     model: ViTConfig
     genres: tuple[str, ...]
     """Rows of ``genre_head``: logits from CLS."""
     text_sha256: str
     """Of the text model's weights: ``text_head`` maps CLS into its space."""
-
-    @property
-    def package(self) -> str:
-        """The reference that answers carry."""
-        return f"{self.name}@{self.version}"
 
 
 def load_poster_config(folder: Path) -> PosterConfig:
@@ -41,7 +31,7 @@ def load_poster_config(folder: Path) -> PosterConfig:
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    return read_config(folder, PosterConfig, SCHEMA, " of a poster encoder")
+    return read_config(folder, PosterConfig, " of a poster encoder")
 
 
 def load_vit(folder: Path) -> VisionTransformer:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy.typing as npt
 
-from handlers.config import SCHEMA, read_config
+from handlers.config import PackageConfig, read_config
 from handlers.encoder import Encoder, proven_engine
 from handlers.engines import Engine
 from handlers.pixels import normalise, read_posters
@@ -30,18 +30,10 @@ class PosterSizes(msgspec.Struct, frozen=True, kw_only=True):
     width: int
 
 
-class PosterEncoderConfig(msgspec.Struct, frozen=True, kw_only=True):
+class PosterEncoderConfig(PackageConfig, frozen=True, kw_only=True):
     """``config.json`` of a poster-encoder package as far as serving needs it, which needs no torch."""
 
-    schema: int = SCHEMA
-    name: str
-    version: str
     model: PosterSizes
-
-    @property
-    def package(self) -> str:
-        """The reference that answers carry."""
-        return f"{self.name}@{self.version}"
 
 
 def load_poster_sizes(folder: Path) -> PosterEncoderConfig:
@@ -50,7 +42,7 @@ def load_poster_sizes(folder: Path) -> PosterEncoderConfig:
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    return read_config(folder, PosterEncoderConfig, SCHEMA, " of a poster encoder")
+    return read_config(folder, PosterEncoderConfig, " of a poster encoder")
 
 
 class PosterInputs:

