@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import httpx
 
 HEALTH_TIMEOUT_S = 3.0
 
-# no connection is kept: whoever is asked may have been started anew
-http = httpx.Client(
-    timeout=HEALTH_TIMEOUT_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-)
+
+@cache
+def http() -> httpx.Client:
+    """Made when the first is asked; no connection is kept: whoever is asked may have been started anew."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(timeout=HEALTH_TIMEOUT_S, trust_env=False, limits=limits)

@@ -70,7 +70,7 @@ class Gateway(OwnProcess):
 
 def _get(url: str, headers: Mapping[str, str]) -> str:
     try:
-        answer = http.get(url, headers=dict(headers))
+        answer = http().get(url, headers=dict(headers))
     except httpx.HTTPError as error:
         raise UnhealthyError(f"{url} does not answer: {error}") from None
     if answer.status_code != httpx.codes.OK:

@@ -192,12 +192,12 @@ class TorchServe(ManagedProcess):
         """``/ping``, and the list of models with their workers: those that have none READY are named."""
         super().health()
         try:
-            http.get(f"{self.inference_url}/ping").raise_for_status()
-            names = http.get(f"{self.management_url}/models?limit=100").raise_for_status().json()["models"]
+            http().get(f"{self.inference_url}/ping").raise_for_status()
+            names = http().get(f"{self.management_url}/models?limit=100").raise_for_status().json()["models"]
             waiting, versions = [], 0
             for name in {model["modelName"] for model in names}:
                 url = f"{self.management_url}/models/{name}/all"
-                for version in http.get(url).raise_for_status().json():
+                for version in http().get(url).raise_for_status().json():
                     versions += 1
                     if not any(worker["status"] == "READY" for worker in version["workers"]):
                         waiting.append(f"{name} {version['modelVersion']}")
