@@ -14,6 +14,7 @@ import click
 
 from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table, working
 from deploy.cli.settings import load_settings, require_kafka
+from deploy.moments import moment
 from streaming.settings import Settings
 
 if TYPE_CHECKING:
@@ -167,6 +168,5 @@ def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
 
 def exported_rows(result: dict[str, Any]) -> list[tuple[str, Any]]:
     """What an export says to people: its cut-off as a date, no offsets."""
-    until = datetime.fromtimestamp(result["until_ms"] / 1000, tz=UTC)
-    rows = {"until": f"{until:%Y-%m-%d %H:%M:%S} UTC"} | result
+    rows = {"until": moment(result["until_ms"])} | result
     return [(k, v) for k, v in rows.items() if k != "until_ms" and not k.endswith("_offsets")]

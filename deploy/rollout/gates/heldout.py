@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from deploy.moments import moment
 from deploy.rollout.exceptions import NotComparableError
 from model_store import Manifest
 from streaming.documents import Ratings
@@ -36,8 +36,8 @@ def cut_off(manifests: tuple[Manifest, Manifest], wanted_ms: int | None) -> int:
             raise NotComparableError(f"{manifest.reference} does not say when its training data end")
         if wanted_ms is not None and manifest.data.cut_off_ms > wanted_ms:
             raise NotComparableError(
-                f"{manifest.reference} was trained on ratings up to {_moment(manifest.data.cut_off_ms)},"
-                f" after the cut-off {_moment(wanted_ms)}: what it has seen cannot judge it"
+                f"{manifest.reference} was trained on ratings up to {moment(manifest.data.cut_off_ms)},"
+                f" after the cut-off {moment(wanted_ms)}: what it has seen cannot judge it"
             )
     newest = max(manifest.data.cut_off_ms for manifest in manifests)
     return newest if wanted_ms is None else wanted_ms
@@ -46,13 +46,9 @@ def cut_off(manifests: tuple[Manifest, Manifest], wanted_ms: int | None) -> int:
 def cut_off_text(manifests: tuple[Manifest, Manifest], wanted_ms: int | None) -> str:
     """When the cut-off is, and whose it is, in words."""
     if wanted_ms is not None:
-        return f"{_moment(wanted_ms)} (--cut-off)"
+        return f"{moment(wanted_ms)} (--cut-off)"
     newest = max(manifests, key=lambda manifest: manifest.data.cut_off_ms)
-    return f"{_moment(newest.data.cut_off_ms)}, where the training data of {newest.reference} end"
-
-
-def _moment(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment(newest.data.cut_off_ms)}, where the training data of {newest.reference} end"
 
 
 def hold_out(documents: Mapping[str, Ratings], cut_off_ms: int) -> list[Person]:
