@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# where it is set, as in many images, each process of the stack compiles all that it imports anew: 4 s of CPU, not 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup system demo rollout-demo test test-all test-mutants lint format bench results lock clean
 
