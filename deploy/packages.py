@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handlers.exceptions import HandlerError
-from handlers.signatures import Trust, trust_of
+from handlers.exceptions import HandlerError, SignatureError
+from handlers.signatures import Trust, check_signature, trust_of
 from model_store import ModelStoreError, Package, PackageNotFoundError, build, find, locate, pull, verify
 from streaming.control.reader import read_control
 from streaming.control.state import ControlState
 from streaming.exceptions import MarqueeError
+from streaming.gateway.rerank_files import UntrustedError, Vouch
 from streaming.settings import Settings
 
 
@@ -27,6 +28,24 @@ def trust(settings: Settings) -> Trust:
         SignatureError: a key that the settings name cannot be read.
     """
     return trust_of(settings.trust.keys, settings.trust.require)
+
+
+def voucher(settings: Settings) -> Vouch:
+    """What a gateway asks before it believes a manifest: the same trust that workers and commands go by.
+
+    Raises:
+        MarqueeError: a key that the settings name cannot be read.
+    """
+    with package_errors():
+        allowed = trust(settings)
+
+    def vouch(manifest: bytes, signature: bytes | None) -> None:
+        try:
+            check_signature(manifest, signature, allowed)
+        except SignatureError as error:
+            raise UntrustedError(str(error)) from None
+
+    return vouch
 
 
 def obtain(reference: str, settings: Settings) -> Package:

@@ -52,5 +52,7 @@ def write_package(
         content = model_bytes(seed, notes or {}, members)
         (folder / "reranker.onnx").write_bytes(content)
         files["reranker.onnx"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "name": name, "files": files}))
+    (folder / "manifest.json").write_text(
+        json.dumps({"schema": 1, "name": name, "version": version, "files": files})
+    )
     return folder

@@ -69,6 +69,8 @@ def gateway(instance: str) -> None:
     Example:
       marquee run gateway
     """
+    from deploy.packages import voucher
     from streaming.gateway.process import run_gateway
 
-    run_gateway(load_settings(), instance)
+    settings = load_settings()
+    run_gateway(settings, instance, voucher(settings))

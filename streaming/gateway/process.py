@@ -12,6 +12,7 @@ import uvicorn
 from streaming.control.presence import Presence
 from streaming.exceptions import ConfigurationError
 from streaming.gateway.app import create_app
+from streaming.gateway.rerank_files import Vouch
 from streaming.gateway.state import GatewayState
 from streaming.observability.logging import configure_logging, get_logger
 from streaming.settings import Settings
@@ -25,8 +26,11 @@ IN_FLIGHT_S = 1
 _log = get_logger("gateway.process")
 
 
-def run_gateway(settings: Settings, instance: str) -> None:
+def run_gateway(settings: Settings, instance: str, vouch: Vouch) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in flight, flush, and return within 3 s.
+
+    Args:
+        vouch: checks the signature of a package that a re-ranker is read from.
 
     Raises:
         TopicDifferenceError: if the topics are not what the table says.
@@ -37,7 +41,7 @@ def run_gateway(settings: Settings, instance: str) -> None:
     for number in ENDS:
         signal.signal(number, lambda *_: sys.exit(0))
     require(settings, fixed_topics(settings))
-    state = GatewayState(settings, instance)
+    state = GatewayState(settings, instance, vouch)
     try:
         app = create_app(state)
         listening = listen(settings)

@@ -10,7 +10,7 @@ from streaming.exceptions import UnavailableError
 from streaming.gateway.catalogue import Catalogue
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.rerank import SpaceReranker, misfit
-from streaming.gateway.rerank_files import load_reranker
+from streaming.gateway.rerank_files import Vouch, load_reranker
 from streaming.gateway.rerank_model import RerankerRefusedError
 from streaming.observability.logging import get_logger
 from streaming.observability.metrics import counter, gauge
@@ -34,6 +34,7 @@ class RerankerSlot:
     """A place for one space's re-ranker, filled by a thread of its own; empty means the plain order.
 
     Args:
+        vouch: who may be believed.
         wanted: false where re-ranking is switched off: then nothing is ever looked for.
     """
 
@@ -43,9 +44,10 @@ class RerankerSlot:
         space: SpaceDocument,
         catalogue: Catalogue,
         popular: PopularCounts,
+        vouch: Vouch,
         wanted: bool = True,
     ) -> None:
-        self._settings, self._space = settings, space
+        self._settings, self._space, self._vouch = settings, space, vouch
         self._catalogue, self._popular = catalogue, popular
         self._stopped, self._looked = threading.Event(), threading.Event()
         self._until = time.monotonic() + SETTLE_S
@@ -82,7 +84,7 @@ class RerankerSlot:
         """Load it; whether to look again later."""
         space = self._space
         try:
-            model = load_reranker(self._settings, space.package, space.version)
+            model = load_reranker(self._settings, space.package, space.version, self._vouch)
         except UnavailableError as error:
             self._fail("unavailable", str(error))
             return True

@@ -25,6 +25,7 @@ from streaming.gateway.lag import LagWatch
 from streaming.gateway.owners import LedgerOwners
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.producer import AckProducer
+from streaming.gateway.rerank_files import Vouch
 from streaming.gateway.rerank_loading import RerankerSlot
 from streaming.internal import OwnerClient
 from streaming.milvus.client import MilvusStore
@@ -51,10 +52,10 @@ class SpaceView:
 
 
 class GatewayState:
-    """Everything that routes share. ``settings`` and ``instance`` are the process's."""
+    """Everything that routes share. ``settings``, ``instance`` and ``vouch`` are the process's."""
 
-    def __init__(self, settings: Settings, instance: str) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, instance: str, vouch: Vouch) -> None:
+        self.settings, self._vouch = settings, vouch
         self.names = TopicNames(settings.namespace)
         self.store = MilvusStore(settings)
         self.blobs = BlobStore(settings)
@@ -171,9 +172,8 @@ class GatewayState:
         )
         follower.start()
         wanted = self.settings.gateway.reranker
-        return SpaceView(
-            catalogue, follower, RerankerSlot(self.settings, document, catalogue, self.popular, wanted)
-        )
+        slot = RerankerSlot(self.settings, document, catalogue, self.popular, self._vouch, wanted)
+        return SpaceView(catalogue, follower, slot)
 
     def _take_presence(self, messages: Sequence[Message]) -> None:
         for message in messages:

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handlers.signatures import load_private_key, sign
+from model_store import generate_key
 from streaming.control.documents import Canary
 from streaming.gateway.rerank_features import CANDIDATES
 from streaming.gateway.routing import space_for
 from streaming.milvus.seen import DISLIKED, LIKED
+from streaming.settings import TrustSettings
 from tests.integration.conftest import Spawn
 from tests.integration.gateway.world import Api, Film, World, exact, films, ids
 from tests.support import until
@@ -90,22 +93,35 @@ def test_the_packages_re_ranker_orders_what_the_first_stage_finds_and_a_switch_t
     assert metric(off, "gateway_reranker_loaded", space.space) == 0
 
 
-def test_a_broken_file_or_an_absent_package_gives_the_plain_order_and_says_so(
-    world: World, spawn: Spawn
+def test_a_package_that_may_not_be_used_gives_the_plain_order_and_says_so(
+    world: World, spawn: Spawn, tmp_path: Path
 ) -> None:
+    generate_key(tmp_path / "release.pem")
+    trust = TrustSettings(keys=str(tmp_path / "release.pub.pem"))
+    world.settings = world.settings.model_copy(update={"trust": trust})
     catalogue = films(120)
     folder = write_package(Path(world.settings.models), "broken", "1", 5, NOTES)
     content = bytearray((folder / "reranker.onnx").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "reranker.onnx").write_bytes(bytes(content))
-    broken, absent = world.space(package="broken"), world.space(package="absent")
-    for space in (broken, absent):
+    write_package(Path(world.settings.models), "unsigned", "1", 5, NOTES)
+    for signed in (folder, write_package(Path(world.settings.models), "whole", "1", 5, NOTES)):
+        signature = sign((signed / "manifest.json").read_bytes(), load_private_key(tmp_path / "release.pem"))
+        (signed / "signature.json").write_bytes(signature)
+    names = ("broken", "absent", "unsigned", "whole")
+    broken, absent, unsigned, whole = (world.space(package=name) for name in names)
+    for space in (broken, absent, unsigned, whole):
         world.put_films(space, catalogue)
         profile = world.put_user(space, "u", catalogue[:5])
     plain = exact(catalogue, profile, [f.item_id for f in catalogue[:5]], 10)
     world.route(broken)
     api = world.start(spawn)
-    for space, why in ((broken, "its checksum differs"), (absent, "absent@1 cannot be read")):
+    refused = (
+        (broken, "its checksum differs"),
+        (absent, "absent@1 cannot be read"),
+        (unsigned, "unsigned@1 is not signed"),
+    )
+    for space, why in refused:
         world.route(space)
         until(lambda space=space: api.recommend("u")["space"] == space.space, 30)  # type: ignore[misc]
         answer = api.recommend("u", k=10)
@@ -114,6 +130,10 @@ def test_a_broken_file_or_an_absent_package_gives_the_plain_order_and_says_so(
         said = [line for line in api.process.text().splitlines() if why in line]
         assert len(said) == 1, api.process.text()[-2000:]
         assert "the plain order serves" in said[0]
+    world.route(whole)
+    until(lambda: api.recommend("u")["space"] == whole.space, 30)
+    answer = api.recommend("u", k=10)
+    assert (ids(answer) == plain, answer["reranked"]) == (False, True), "signed by who is trusted"
 
 
 def test_each_space_has_its_own_re_ranker(world: World, spawn: Spawn) -> None:

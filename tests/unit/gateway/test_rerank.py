@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ import numpy as np
 import pytest
 import torch
 
+from deploy.packages import voucher
+from handlers.signatures import load_private_key, sign
+from model_store import generate_key
 from streaming.control.documents import MEAN, WEIGHTED, Policy
 from streaming.documents import Counts, VectorDocument, bucket_of, popular_key
 from streaming.documents.vector import SCHEMA
-from streaming.exceptions import UnavailableError
+from streaming.exceptions import MarqueeError, UnavailableError
 from streaming.gateway.catalogue import Catalogue, MatrixBudget
 from streaming.gateway.popular import PopularCounts
 from streaming.gateway.rerank import ODDS_S, SpaceReranker, misfit
 from streaming.gateway.rerank_features import CANDIDATES, CONTRACT, NAMES
 from streaming.gateway.rerank_files import load_reranker
 from streaming.gateway.rerank_model import OnnxReranker, RerankerRefusedError
-from streaming.settings import Settings
+from streaming.settings import Settings, TrustSettings
 from tests.support_reranker import model, write_package
 from trainer.reranker.features import features, item_side
 from trainer.reranker.parity import FILE
@@ -161,6 +165,10 @@ def test_only_the_policy_that_was_measured_is_re_ranked(policy: Policy, why: str
     assert found is None if why is None else why in str(found)
 
 
+def anybody(manifest: bytes, signature: bytes | None) -> None:
+    """Who signed does not matter here."""
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
@@ -169,27 +177,59 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_package_gives_its_re_ranker_and_one_without_gives_none(settings: Settings) -> None:
     write_package(Path(settings.models), "with", "1", 5, NOTES)
     write_package(Path(settings.models), "without", "1", None)
-    loaded = load_reranker(settings, "with", "1")
+    loaded = load_reranker(settings, "with", "1", anybody)
     assert isinstance(loaded, OnnxReranker)
     assert loaded.notes == NOTES
-    assert load_reranker(settings, "without", "1") is None
+    assert load_reranker(settings, "without", "1", anybody) is None
 
 
 def test_what_is_not_there_may_come_and_what_is_wrong_stays_wrong(settings: Settings) -> None:
     root = Path(settings.models)
     with pytest.raises(UnavailableError, match="absent@1 cannot be read"):
-        load_reranker(settings, "absent", "1")
+        load_reranker(settings, "absent", "1", anybody)
     folder = write_package(root, "torn", "1", 5, NOTES)
     content = (folder / "reranker.onnx").read_bytes()
     (folder / "reranker.onnx").write_bytes(content[:-1])
     with pytest.raises(RerankerRefusedError, match="checksum"):
-        load_reranker(settings, "torn", "1")
+        load_reranker(settings, "torn", "1", anybody)
     (folder / "reranker.onnx").unlink()
     with pytest.raises(RerankerRefusedError, match="missing"):
-        load_reranker(settings, "torn", "1")
+        load_reranker(settings, "torn", "1", anybody)
     (folder / "manifest.json").write_text("{")
     with pytest.raises(RerankerRefusedError, match=r"manifest\.json"):
-        load_reranker(settings, "torn", "1")
+        load_reranker(settings, "torn", "1", anybody)
+
+
+def test_who_vouches_counts_as_much_as_checksums(settings: Settings) -> None:
+    generate_key(settings.home / "ours.pem")
+    generate_key(settings.home / "theirs.pem")
+    trust = TrustSettings(keys=str(settings.home / "ours.pub.pem"))
+    ours = voucher(settings.model_copy(update={"trust": trust}))
+    folder = write_package(Path(settings.models), "with", "1", 5, NOTES)
+    manifest = folder / "manifest.json"
+    with pytest.raises(RerankerRefusedError, match="with@1 is not signed"):
+        load_reranker(settings, "with", "1", ours)
+    assert load_reranker(settings, "with", "1", voucher(settings)) is not None
+    signature = folder / "signature.json"
+    signature.write_bytes(sign(manifest.read_bytes(), load_private_key(settings.home / "theirs.pem")))
+    with pytest.raises(RerankerRefusedError, match="no trusted key"):
+        load_reranker(settings, "with", "1", ours)
+    signature.write_bytes(sign(manifest.read_bytes(), load_private_key(settings.home / "ours.pem")))
+    assert load_reranker(settings, "with", "1", ours) is not None
+    # what was signed serves under its own name only
+    shutil.copytree(folder, folder.with_name("2"))
+    with pytest.raises(RerankerRefusedError, match="is that of with@1"):
+        load_reranker(settings, "with", "2", ours)
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    for vouch in (ours, voucher(settings)):
+        with pytest.raises(RerankerRefusedError, match="bad signature"):
+            load_reranker(settings, "with", "1", vouch)
+
+
+def test_a_key_that_cannot_be_read_is_told_before_anything_serves(settings: Settings) -> None:
+    missing = TrustSettings(keys=str(settings.home / "missing.pem"))
+    with pytest.raises(MarqueeError, match=r"missing\.pem"):
+        voucher(settings.model_copy(update={"trust": missing}))
 
 
 def test_bytes_that_are_no_model_are_refused(settings: Settings) -> None:
@@ -199,4 +239,4 @@ def test_bytes_that_are_no_model_are_refused(settings: Settings) -> None:
     manifest["files"]["reranker.onnx"]["sha256"] = hashlib.sha256(b"no model").hexdigest()
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     with pytest.raises(RerankerRefusedError, match="cannot be loaded"):
-        load_reranker(settings, "odd", "1")
+        load_reranker(settings, "odd", "1", anybody)
