@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -22,6 +22,9 @@ TOKENS_A_BATCH = 1024
 MAX_BATCH = 64
 BATCH_COST = 10
 """Tokens that one forward pass costs before its first: 2.3 ms against 0.26 ms a token (MiniLM, one core)."""
+
+MESSAGE = 300
+"""Characters of an engine's own words that are passed on."""
 
 Float32 = npt.NDArray[np.float32]
 
@@ -61,6 +64,8 @@ class Encoder(ABC, Generic[I]):
 
     def __init__(self, package: str, dim: int, engine: Engine) -> None:
         self.package, self.dim, self.engine = package, dim, engine
+        self._well: Mapping[str, npt.NDArray[Any]] | None = None
+        """Inputs of one item that the engine has run."""
 
     @classmethod
     @abstractmethod
@@ -100,20 +105,43 @@ class Encoder(ABC, Generic[I]):
         # items of all requests together, so that films of different lengths are not padded to the longest
         for batch in cheapest_batches([lengths[i] for i in whole], BATCH_COST, TOKENS_A_BATCH, MAX_BATCH):
             chosen = [whole[i] for i in batch]
-            content[chosen] = self.engine.run(read.rows(chosen))["vector"]
+            for i, failure in self._run(read, chosen, content).items():
+                errors[good[i]] = failure
         ran = time.perf_counter()
         vectors[good] = self.finish([items[i] for i in good], content)
-        for i in good:
+        for i in (i for i in good if errors[i] is None):
             if not np.isfinite(vectors[i]).all():
                 errors[i] = "the model gave no finite vector"
-            if errors[i] is not None:
-                vectors[i] = 0.0
+        vectors[[i for i in good if errors[i] is not None]] = 0.0
         timings = {
             "tokenise": (tokenised - started) * 1e3,
             "engine": (ran - tokenised) * 1e3,
             "total": (time.perf_counter() - started) * 1e3,
         }
         return Encoded(vectors, errors, timings)
+
+    def _run(self, read: Read, chosen: Sequence[int], content: Float32) -> dict[int, str]:
+        """Rows ``chosen`` of ``content`` filled; why the model failed on those it failed on.
+
+        A batch that fails is run item by item: one item costs no other its vector. Where the engine fails on
+        what it has run before too, no item is to blame, and the error is the engine's own.
+        """
+        rows = read.rows(chosen)
+        try:
+            content[chosen] = self.engine.run(rows)["vector"]
+        except MemoryError:
+            raise
+        except Exception as error:  # every engine has errors of its own
+            if len(chosen) > 1:
+                found = [self._run(read, [one], content) for one in chosen]
+                return {i: failure for failures in found for i, failure in failures.items()}
+            if self._well is not None:
+                self.engine.run(self._well)
+            content[chosen] = 0.0
+            return {chosen[0]: f"the model failed on it: {str(error)[:MESSAGE]}"}
+        if self._well is None:
+            self._well = {name: values[:1].copy() for name, values in rows.items()}
+        return {}
 
 
 def proven_engine(folder: Path, threads: int) -> Engine:

@@ -8,6 +8,7 @@ from pathlib import Path
 from handlers.config import EncoderConfig, load_config
 from handlers.encoder import Encoder, Float32, proven_engine
 from handlers.engines import Engine
+from handlers.exceptions import PackageFileError
 from handlers.inputs import ModelInputs
 from handlers.item_table import ItemTable, load_table
 from handlers.items import EncodeItem, item_problem
@@ -34,6 +35,10 @@ class ItemEncoder(Encoder[EncodeItem]):
         config = load_config(folder)
         tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
         table = load_table(folder / ITEM_TABLE_FILE)
+        if table.dim != config.dim:
+            raise PackageFileError(
+                f"{ITEM_TABLE_FILE} has vectors of {table.dim}, the package of {config.dim} dimensions"
+            )
         return cls(config, tokens, table, proven_engine(folder, threads))
 
     def problem(self, item: EncodeItem) -> str | None:

@@ -30,6 +30,11 @@ class ItemTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rows", {item_id: row for row, item_id in enumerate(self.item_ids)})
 
+    @property
+    def dim(self) -> int:
+        """Of the vectors."""
+        return int(self.vectors.shape[1])
+
     def row(self, item: EncodeItem) -> int | None:
         """The row that is about this very film: same id, title and year."""
         rows: dict[str, int] = self._rows  # type: ignore[attr-defined]

@@ -14,16 +14,19 @@ from deploy.packages import package_errors
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate, at_least, at_most
 from deploy.rollout.gates.sequential import Interval
-from handlers.engines import Engine, candidates, load_probe
+from handlers.encoding import ITEM_TABLE_FILE
+from handlers.engines import Engine, Probe, candidates, load_probe
 from handlers.engines.parity import PROBE_FILE, compare
 from handlers.exceptions import HandlerError
+from handlers.item_table import load_table
+from handlers.kinds import kind_of
 from model_store import Package
 
 WARM = 3
 
 
 def verify_gate(package: Package, champion: Package | None, limits: Limits, space: str = "") -> Gate:
-    """Parity of the first engine that loads, and its speed beside the champion's.
+    """Parity of the first engine that loads, its speed beside the champion's, and dimensions that agree.
 
     Without a champion it is timed against itself, by turns: then the ratio is near 1.
 
@@ -38,14 +41,34 @@ def verify_gate(package: Package, champion: Package | None, limits: Limits, spac
         against = champion or package
         other = engine if champion is None else _engine(champion)
         ratio = _ratio(engine, probe.inputs, other, load_probe(against.path / PROBE_FILE).inputs, wanted)
+        remarks = _other_dimensions(package, probe)
     count = len(probe.vectors)
     rows = (
+        at_most("other dimensions", _exactly(len(remarks), math.inf), 0, 2),
         at_least("cosine", _exactly(parity.cosine, -1.0), wanted.cosine, count),
         at_most("length error", _exactly(parity.length_error, math.inf), wanted.length_error, count),
         at_most("latency ratio", ratio, wanted.latency_ratio, wanted.runs),
     )
     return Gate(
-        "verify", space or package.manifest.reference, against.manifest.reference, limits.version, rows
+        "verify",
+        space or package.manifest.reference,
+        against.manifest.reference,
+        limits.version,
+        rows,
+        remarks,
+    )
+
+
+def _other_dimensions(package: Package, probe: Probe) -> tuple[str, ...]:
+    """What of the package has vectors of another dimension than its manifest says."""
+    wanted, kind = package.manifest.dim, kind_of(package.path)
+    found = {"the engine": probe.vectors.shape[1]}
+    if kind == "item-encoder":
+        found["the item table"] = load_table(package.path / ITEM_TABLE_FILE).dim
+    return tuple(
+        f"{what} has vectors of {dim} dimensions, the package says {wanted}"
+        for what, dim in found.items()
+        if dim != wanted
     )
 
 
