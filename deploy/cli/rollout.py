@@ -10,7 +10,7 @@ import msgspec
 from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
 from deploy.cli.rollout_gates import evaluate, gate
 from deploy.cli.rollout_moves import MOVES
-from deploy.cli.rollout_options import OPERATOR, REASON
+from deploy.cli.rollout_options import FORCE, OPERATOR, REASON, require_reason
 from deploy.cli.rollout_replay import replay
 from deploy.cli.settings import load_settings, require_kafka
 from streaming.control.documents import MEAN, WEIGHTED
@@ -52,8 +52,9 @@ def command() -> None:
     help="days after which a rating weighs half as much as a newer one of the same user; 0: never",
 )
 @click.option(
-    "--promote", is_flag=True, help="then the champion; at once where nobody is served yet, else once ready"
+    "--promote", is_flag=True, help="then the champion: where nobody is served yet, or once ready by --force"
 )
+@FORCE
 @click.option("--detach", is_flag=True, help="return once its worker may start; `rollout resume` waits")
 @click.option("--no-verify", is_flag=True, help="without the gate `verify` before it; only with a --reason")
 @click.option("--dry-run", is_flag=True, help="say what would be made, make nothing")
@@ -65,6 +66,7 @@ def start(
     policy: str,
     half_life: int,
     promote: bool,
+    force: bool,
     detach: bool,
     no_verify: bool,
     dry_run: bool,
@@ -93,6 +95,7 @@ def start(
         raise ConfigurationError("--promote waits until the space is ready: not with --detach")
     if no_verify and not reason:
         raise ConfigurationError("--no-verify wants a --reason: it is kept in the history")
+    require_reason(force, reason)
     settings = load_settings()
     chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life)
     if dry_run:
@@ -104,6 +107,11 @@ def start(
             out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {chosen.label}")
         return
     require_kafka(settings)
+    if promote and not force and (route := read_control(settings).route) is not None:
+        raise ConfigurationError(
+            f"{route.champion} is champion: leave --promote out, ask the gates, then `marquee rollout"
+            " promote`; or say --force --reason WHY"
+        )
     with bars(as_json) as progress:
         driver = Driver(settings, operator, reason, progress.step, progress.update, verify=not no_verify)
         space = driver.start(package, chosen)
@@ -112,7 +120,7 @@ def start(
         elif not detach:
             space = driver.resume(space.space)
             if promote:
-                space = driver.advance("promote", space)
+                space = driver.promote_ungated(space)
     _tell_space(space, as_json)
 
 
@@ -156,6 +164,7 @@ def status(as_json: bool) -> None:
       marquee rollout status --json
     """
     from deploy.rollout.changes import route_text
+    from deploy.rollout.gates.verdicts import gates_text
     from deploy.rollout.machine import commands
     from deploy.rollout.reports import processes
     from deploy.rollout.resuming import unfinished
@@ -173,12 +182,19 @@ def status(as_json: bool) -> None:
         )
         return
     spaces: list[list[Any]] = [
-        [s.space, f"{s.package}@{s.version}", s.policy.label, s.state, ", ".join(commands(s.state))]
+        [
+            s.space,
+            f"{s.package}@{s.version}",
+            s.policy.label,
+            s.state,
+            gates_text(s),
+            ", ".join(commands(s.state)),
+        ]
         for s in state.spaces.values()
         if not s.dropped
     ]
     out().print(f"revision {state.revision}: {route_text(state.route)}", markup=False, soft_wrap=True)
-    out().print(table("", ["space", "package", "policy", "state", "next"], spaces))
+    out().print(table("", ["space", "package", "policy", "state", "gates", "next"], spaces))
     columns = ["process", "instance", "host", "revision", "heard of", "remark"]
     cells = [[r.role, r.instance, r.host, r.revision, f"{r.age_s:.1f} s ago", r.remark] for r in rows]
     out().print(table("", columns, cells, right=[3]))

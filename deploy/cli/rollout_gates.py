@@ -42,8 +42,9 @@ def gate() -> None:
 @gate.command()
 @click.argument("space")
 @LIMITS
+@OPERATOR
 @AS_JSON
-def verify(space: str, limits: Path | None, as_json: bool) -> None:
+def verify(space: str, limits: Path | None, operator: str, as_json: bool) -> None:
     """The engine that would serve SPACE: right, and as fast as the champion's?
 
     \b
@@ -65,6 +66,7 @@ def verify(space: str, limits: Path | None, as_json: bool) -> None:
     other = built(settings, f"{champion.package}@{champion.version}") if champion else None
     with working("running engines by turns", as_json):
         found = verify_gate(package, other, wanted, space)
+    _record(settings, found, operator)
     _tell(found, {}, as_json)
 
 
@@ -108,7 +110,8 @@ def evaluate(
     since = None if cut_off is None else int(cut_off.replace(tzinfo=UTC).timestamp() * 1000)
     with working("reading", as_json) as tell:
         found = evaluate_gate(settings, space, load_limits(limits or FILE), since, tell)
-    _tell(found, _act(settings, found, operator, reason) if auto else {}, as_json)
+    _record(settings, found, operator)
+    _tell(found, _act(settings, found, operator, reason, limits) if auto else {}, as_json)
 
 
 @gate.command()
@@ -171,13 +174,23 @@ def _watch(
             timeout,
             lambda now: tell(f"{now.rows[0].count} lookups, {now.verdict}"),
         )
-    done = _act(settings, found, operator, reason) if auto else {}
+    _record(settings, found, operator)
+    done = _act(settings, found, operator, reason, limits) if auto else {}
     _tell(found, done, as_json)
 
 
-def _act(settings: Settings, found: Any, operator: str, reason: str) -> dict[str, Any]:
+def _record(settings: Settings, found: Any, operator: str) -> None:
+    """Keep the verdict in the space's document, for `rollout promote` and `rollout status`."""
+    from deploy.rollout.gates.recording import record
+
+    record(settings, found, operator)
+
+
+def _act(settings: Settings, found: Any, operator: str, reason: str, limits: Path | None) -> dict[str, Any]:
     """What ``--auto`` does about a verdict."""
     from deploy.rollout.changes import make, plan
+    from deploy.rollout.gates.limits import FILE, load_limits
+    from deploy.rollout.gates.verdicts import missing
     from deploy.rollout.resuming import Driver
 
     if found.verdict == "failed":
@@ -186,7 +199,11 @@ def _act(settings: Settings, found: Any, operator: str, reason: str) -> dict[str
         dropped = Driver(settings, operator, why).resume(found.space).dropped
         return {"aborted": found.space, "dropped": dropped}
     if found.verdict == "passed" and found.name == "canary":
-        make(settings, plan(settings, "promote", found.space), operator, reason or "gate canary passed")
+        planned = plan(settings, "promote", found.space)
+        left = missing(planned.before, found.space, load_limits(limits or FILE).promote.gates)
+        if left:
+            return {"not_promoted": "; ".join(left)}
+        make(settings, planned, operator, reason or "gate canary passed")
         return {"promoted": found.space}
     return {}
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from deploy.cli.output import bars, err, out, print_json
-from deploy.cli.rollout_options import change_options, confirm
+from deploy.cli.rollout_options import FORCE, change_options, confirm, require_reason
 from deploy.cli.settings import load_settings, require_kafka
 
 SPACE = click.argument("space")
@@ -46,13 +46,18 @@ def canary(space: str, percent: float, **options: Any) -> None:
 
 @click.command()
 @SPACE
+@FORCE
 @change_options
 def promote(space: str, **options: Any) -> None:
     """Make SPACE the champion; the one before stays standby and is still written, for the way back.
 
+    Refused (exit code 16) while a gate that deploy/gates.toml asks for under [promote] has not passed
+    against the present champion.
+
     \b
-    Example:
+    Examples:
       marquee rollout promote item-encoder-2-mean-a1b2c3 --yes --json
+      marquee rollout promote item-encoder-2-mean-a1b2c3 --force --reason "nobody rates on Sundays"
     """
     _carry_out("promote", space, **options)
 
@@ -111,15 +116,26 @@ def _carry_out(
     dry_run: bool,
     yes: bool,
     as_json: bool,
+    force: bool = False,
 ) -> None:
     """Plan, ask, write, and wait until every gateway goes by it."""
     from deploy.rollout.changes import make, plan
+    from deploy.rollout.gates.limits import load_limits
+    from deploy.rollout.gates.verdicts import forced_reason, require_passed
     from deploy.rollout.presence import GATEWAY, Followers
     from deploy.rollout.resuming import Driver
 
+    require_reason(force, reason)
     settings = require_kafka(load_settings())
     planned = plan(settings, move, space, percent)
     lines = planned.lines()
+    if move == "promote" and planned.written:
+        wanted = load_limits().promote.gates
+        if force:
+            reason = forced_reason(planned.before, planned.space, wanted, reason)
+            lines.append(f"reason: {reason}")
+        else:
+            require_passed(planned.before, planned.space, wanted)
     drops = move in ("abort", "retire")
     if drops:
         lines.append(f"{planned.space}: {DROPS}")

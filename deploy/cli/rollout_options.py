@@ -16,6 +16,9 @@ OPERATOR = click.option(
 )
 REASON = click.option("--reason", default="", help="why; kept with the change")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="say what would change, and change nothing")
+FORCE = click.option(
+    "--force", is_flag=True, help="though gates have not passed; only with a --reason, the history keeps both"
+)
 YES = click.option("--yes", "-y", is_flag=True, help="do not ask")
 
 
@@ -24,6 +27,12 @@ def change_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (AS_JSON, YES, DRY_RUN, REASON, OPERATOR):
         command = option(command)
     return command
+
+
+def require_reason(force: bool, reason: str) -> None:
+    """Who overrides the gates says why. Raises ConfigurationError."""
+    if force and not reason:
+        raise ConfigurationError("--force wants a --reason: the history keeps it")
 
 
 def confirm(lines: Sequence[str], yes: bool) -> None:

@@ -19,6 +19,12 @@ class GateFailedError(MarqueeError):
         self.exit_code = exit_code
 
 
+class GatesMissingError(MarqueeError):
+    """A space was to be promoted and gates have not passed; the message names them."""
+
+    exit_code = 16
+
+
 class NotComparableError(MarqueeError):
     """The gate `evaluate` cannot be asked: too few ratings, or a package has seen them."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploy.rollout.changes import advance
 from deploy.rollout.ending import clear
+from deploy.rollout.gates.limits import load_limits
+from deploy.rollout.gates.verdicts import forced_reason
 from deploy.rollout.machine import ENDS, PENDING, MoveName
 from deploy.rollout.moves import find
 from deploy.rollout.proving import Progress, catch_up, prove
@@ -53,10 +55,9 @@ class Driver:
         """
         self.step(f"building {reference}")
         package = built(self.settings, reference)
-        if self.verify:
-            check_engine(self.settings, package, self.step)
+        verified = check_engine(self.settings, package, self.step) if self.verify else None
         self.step("announcing the space")
-        space = create(self.settings, package, policy, self.operator, self.reason)
+        space = create(self.settings, package, policy, self.operator, self.reason, verified)
         self.step(f"space {space.space}")
         return provide(self.settings, space, self.operator, self.reason, self.step)
 
@@ -88,6 +89,12 @@ class Driver:
         """One move of ``space`` in control."""
         return advance(self.settings, move, space.space, self.operator, self.reason).spaces[space.space]
 
+    def promote_ungated(self, space: SpaceDocument) -> SpaceDocument:
+        """Make it champion whatever its gates say; the history keeps which of them were overridden."""
+        state, wanted = read_control(self.settings), load_limits().promote.gates
+        reason = forced_reason(state, space.space, wanted, self.reason)
+        return replace(self, reason=reason).advance("promote", space)
+
 
 def unfinished(state: ControlState) -> list[SpaceDocument]:
     """Spaces that `rollout resume` would lead on, oldest first."""
@@ -110,6 +117,8 @@ def start_space(
 ) -> SpaceDocument:
     """A new space; with ``promote`` its users come at once where nobody is served yet, else once proven.
 
+    No gate under traffic is asked: this is for installations that nobody else looks at.
+
     Raises:
         MarqueeError: see :class:`Driver`.
     """
@@ -119,4 +128,4 @@ def start_space(
         return space
     if read_control(settings).route is None:
         return driver.advance("install", space)
-    return driver.advance("promote", driver.resume(space.space))
+    return driver.promote_ungated(driver.resume(space.space))

@@ -9,6 +9,8 @@ from deploy.packages import package_errors, package_sources
 from deploy.rollout.changes import advance
 from deploy.rollout.exceptions import GateFailedError
 from deploy.rollout.gates.limits import load_limits
+from deploy.rollout.gates.rows import Gate
+from deploy.rollout.gates.verdicts import noted
 from deploy.rollout.gates.verifying import verify_gate
 from deploy.rollout.machine import FIRST
 from handlers.kinds import kind_of
@@ -76,8 +78,8 @@ def manifest_of(settings: Settings, reference: str) -> Manifest:
             return find_source(reference, package_sources(settings)).manifest
 
 
-def check_engine(settings: Settings, package: Package, step: Step = lambda _: None) -> None:
-    """The gate ``verify``, before anything of a space is there.
+def check_engine(settings: Settings, package: Package, step: Step = lambda _: None) -> Gate | None:
+    """The gate ``verify``, before anything of a space is there; None where there is nothing to ask.
 
     A package that the champion is served by has been through it. An undecided latency stops nobody: a
     busy machine decides nothing, and the gates under traffic look at latency again.
@@ -91,10 +93,11 @@ def check_engine(settings: Settings, package: Package, step: Step = lambda _: No
     other = None if champion is None else built(settings, f"{champion.package}@{champion.version}")
     if other is not None and other.manifest.digest == package.manifest.digest:
         step(f"{package.manifest.reference} is what the champion is served by: its engine is known")
-        return
+        return None
     step(f"verifying the engine of {package.manifest.reference}")
     gate = verify_gate(package, other, load_limits())
-    told = "; ".join(f"{row.name} {row.estimate:.6g} ({row.verdict})" for row in gate.rows)
+    figures = (f"{row.name} {row.estimate:.6g} ({row.verdict})" for row in gate.rows)
+    told = "; ".join((*figures, *gate.remarks))
     step(f"verify {gate.verdict}: {told}")
     if gate.verdict == "failed":
         raise GateFailedError(
@@ -102,10 +105,21 @@ def check_engine(settings: Settings, package: Package, step: Step = lambda _: No
             " --no-verify --reason WHY",
             gate.exit_code,
         )
+    return gate
 
 
-def create(settings: Settings, package: Package, policy: Policy, operator: str, reason: str) -> SpaceDocument:
+def create(
+    settings: Settings,
+    package: Package,
+    policy: Policy,
+    operator: str,
+    reason: str,
+    verified: Gate | None = None,
+) -> SpaceDocument:
     """Announce a new space, before anything of it is there: from now on `rollout resume` knows it.
+
+    Args:
+        verified: what the gate ``verify`` said, kept in the document.
 
     Raises:
         ConfigurationError: the package is of another kind than an item encoder.
@@ -136,7 +150,7 @@ def create(settings: Settings, package: Package, policy: Policy, operator: str, 
             history=(first,),
             change=change,
         )
-        return [space]
+        return [space if verified is None else noted(space, verified, change)]
 
     return change_control(settings, operator, reason or "start", announced).spaces[space_id]
 

@@ -70,6 +70,18 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     """Share of the users, for a canary."""
 
 
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate of the rollout last said of a space; ``limits``: the version of the file it went by."""
+
+    gate: str
+    verdict: Literal["passed", "failed", "open"]
+    against: str
+    """The champion's space; of ``verify`` the champion's package."""
+    limits: int
+    at_ms: int
+    operator: str
+
+
 class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One vector space: a package version and a profile policy. ``space`` is never used twice."""
 
@@ -87,6 +99,8 @@ class SpaceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """When it was raised; 0 for the first, which is as old as the space."""
     history: tuple[Move, ...] = ()
     """Every move so far, oldest first."""
+    gates: tuple[Verdict, ...] = ()
+    """The newest verdict of each gate that was asked."""
     dropped: bool = False
     """Of a retired or aborted space: whether its topic, collections, group and model version are gone."""
     change: Change

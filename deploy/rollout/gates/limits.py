@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -68,6 +69,12 @@ class CanaryLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_ratio: float
 
 
+class PromoteLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the file itself for what each means."""
+
+    gates: tuple[Literal["verify", "evaluate", "shadow", "canary"], ...]
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of every gate."""
 
@@ -77,6 +84,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluate: EvaluateLimits
     shadow: ShadowLimits
     canary: CanaryLimits
+    promote: PromoteLimits
 
 
 def load_limits(path: Path = FILE) -> Limits:

@@ -18,6 +18,7 @@ from deploy.cli.rollout import command
 from model_store import build
 from streaming.events import RatingEvent
 from tests.integration.encoder.tiny import Tiny
+from tests.integration.rollout.bad import changed, crashing_on, narrow, slow
 from tests.integration.rollout.house import House
 from tests.integration.rollout.test_backfill import vectors
 from tests.integration.rollout.test_life import NOTHING, PACKAGE, owned
@@ -68,6 +69,14 @@ def test_shuffled_vectors_are_stopped_by_evaluate(house: House, tmp_path: Path, 
     house.staffed(first)
     until(lambda: len(vectors(house, first)) == len(house.tiny.items), START_S, what="the first is filled")
     house.rollout("evaluate", first, code=6)  # nobody to compare it with
+    # what is wrong with the engine is seen before anything of a space is made
+    for version, change, words in (
+        ("narrow", narrow, "the item table has vectors of 8 dimensions, the package says 16"),
+        ("slow", slow, "latency ratio"),
+    ):
+        stopped = house.rollout("start", changed(house.tiny.package, version, change), "--detach", code=11)
+        assert words in str(stopped.exception)
+    assert house.states() == {first: "champion"}
     second = house.answer("start", bad, "--detach")["space"]
     house.staffed(second)
     assert [space["state"] for space in house.answer("resume", second)["spaces"]] == ["ready"]
@@ -80,7 +89,9 @@ def test_shuffled_vectors_are_stopped_by_evaluate(house: House, tmp_path: Path, 
     assert rows["NDCG@10 less"]["low"] > 0.02
     assert rows["NDCG@10 less"]["count"] >= FANS
     # negative control: the good one against the bad one, were that the champion
-    house.answer("promote", second, "--yes")
+    refused = house.rollout("promote", second, "--yes", code=16)
+    assert "`evaluate` has failed; `shadow` has not judged it" in str(refused.exception)
+    house.answer("promote", second, "--yes", "--force", "--reason", "to judge the other way round")
     _, other = evaluated(first)
     rows = {row["name"]: row for row in other["rows"]}
     assert rows["NDCG@10 less"]["verdict"] == "passed"
@@ -110,3 +121,28 @@ def test_vectors_that_are_no_numbers_keep_a_space_from_ready(house: House, tmp_p
     assert house.states() == {first: "champion", second: "backfilling"}
     house.answer("abort", second, "--yes")
     assert owned(house.settings, house.spaces()[second]) == NOTHING
+
+
+@pytest.mark.full
+def test_a_model_that_crashes_on_many_films_keeps_its_space_from_ready(house: House) -> None:
+    first = house.answer("start", PACKAGE, "--promote")["space"]
+    house.staffed(first)
+    hit = [film.item_id for film in house.tiny.items if "ghost" in film.title]
+    assert len(hit) > 0.05 * len(house.tiny.items)
+    bad = changed(house.tiny.package, "5", crashing_on("ghost"), served=True)
+    second = house.answer("start", bad, "--detach")["space"]
+    house.staffed(second)
+    refused = house.rollout("resume", second, code=7)
+    assert f"refused {len(hit)} of {len(house.tiny.items)} films, more than 5%" in str(refused.exception)
+    assert house.states() == {first: "champion", second: "backfilling"}
+    assert len(vectors(house, second)) == len(house.tiny.items) - len(hit), "others have their vectors"
+    house.answer("abort", second, "--yes")
+    assert owned(house.settings, house.spaces()[second]) == NOTHING
+
+    # negative control: one film of forty is no reason
+    number = house.tiny.items[16].item_id.partition(":")[2]
+    bearable = changed(house.tiny.package, "6", crashing_on(number), served=True)
+    third = house.answer("start", bearable, "--detach")["space"]
+    house.staffed(third)
+    assert [space["state"] for space in house.answer("resume", third)["spaces"]] == ["ready"]
+    assert len(vectors(house, third)) == len(house.tiny.items) - 1

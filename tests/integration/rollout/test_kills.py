@@ -30,12 +30,13 @@ pytestmark = pytest.mark.timeout(900)
 PHASES = ("backfilling", "ready", "shadow", "canary", "champion", "standby")
 VICTIMS = ("worker", "ledger", "torchserve", "milvus", "kafka")
 MATRIX = tuple(product(PHASES, VICTIMS))
+UNGATED = ("--force", "--reason", "no gate is asked here")
 MOVES = {
     "ready": (),
     "shadow": (("shadow",),),
     "canary": (("shadow",), ("canary", "--percent", "20")),
-    "champion": (("shadow",), ("canary", "--percent", "20"), ("promote",)),
-    "standby": (("shadow",), ("canary", "--percent", "20"), ("promote",), ("rollback",)),
+    "champion": (("shadow",), ("canary", "--percent", "20"), ("promote", *UNGATED)),
+    "standby": (("shadow",), ("canary", "--percent", "20"), ("promote", *UNGATED), ("rollback",)),
 }
 AGAIN_S = 240.0
 
@@ -62,7 +63,7 @@ class Killer:
             part.restart()
             return
         part.start()
-        part.wait_healthy()
+        part.wait_healthy(AGAIN_S)
         if victim == "torchserve":
             # a new life of TorchServe holds nothing; the local stack's registrar does this
             management = EncoderManagement(self.house.settings, self.house.tiny.package.manifest.name)
@@ -129,7 +130,7 @@ def killed_in(phase: str, victim: str, killer: Killer) -> None:
         house.staffed(second)
     if phase in ("backfilling", "ready", "shadow", "canary"):
         insist(house, "resume", second)
-        insist(house, "promote", second, "--yes")
+        insist(house, "promote", second, "--yes", *UNGATED)
     elif phase == "standby":
         insist(house, "rollback", "--to", second, "--yes")
     # the end is the same, whoever was killed when

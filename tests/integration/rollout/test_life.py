@@ -96,6 +96,14 @@ def test_a_whole_life_by_commands(house: House) -> None:
     assert store.count(house.spaces()[second].users_collection) == USERS
     store.close()
 
+    # no gate has spoken for it
+    refused = house.rollout("promote", second, "--yes", code=16)
+    assert "`evaluate` has not judged it; `shadow` has not judged it" in str(refused.exception)
+    assert "`verify`" not in str(refused.exception), "the champion is served by the same package"
+    house.rollout("promote", second, "--yes", "--force", code=2)  # not without a reason
+    house.rollout("start", PACKAGE, "--promote", code=2)
+    assert house.states() == {first: "champion", second: "ready"}
+
     house.rollout("shadow", second, code=2)  # nobody to ask, no --yes
     before = house.answer("status")
     planned = house.answer("canary", second, "--percent", "5", "--dry-run")
@@ -105,7 +113,7 @@ def test_a_whole_life_by_commands(house: House) -> None:
         (("shadow", second), ("champion", "shadow")),
         (("canary", second, "--percent", "5"), ("champion", "canary")),
         (("canary", second, "--percent", "50"), ("champion", "canary")),
-        (("promote", second), ("standby", "champion")),
+        (("promote", second, "--force"), ("standby", "champion")),
         (("rollback",), ("champion", "standby")),
         (("promote", first), ("champion", "standby")),  # is champion already: nothing happens
         (("rollback", "--to", second), ("standby", "champion")),
@@ -136,6 +144,9 @@ def test_a_whole_life_by_commands(house: House) -> None:
         ("standby", None, "bob"),
         ("champion", None, "bob"),
     ]
+    (forced,) = [m for m in told if m["space"] == second and m["reason"].startswith("forced")]
+    assert forced["state"] == "champion"
+    assert forced["reason"].endswith("`canary` has not judged it: because")
     differences = house.answer("diff", first, second)["differences"]
     assert differences["policy: name"] == ["mean", "weighted"]
     assert differences["policy: half_life_days"] == [0, 2]

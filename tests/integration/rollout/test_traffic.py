@@ -167,6 +167,8 @@ likes_fewer = 0.1
 late_more = 0.2
 late_ms = 1000
 latency_ratio = 5.0
+[promote]
+gates = ["canary"]
 """
 """Wide enough that a few hundred lookups decide."""
 

@@ -1,0 +1,40 @@
+"""Keeping a verdict where `rollout promote` and `rollout status` find it: in the space's document."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from deploy.rollout.gates.rows import Gate
+from deploy.rollout.gates.verdicts import noted
+from streaming.control.documents import Change, SpaceDocument
+from streaming.control.state import ControlState
+from streaming.control.writer import change_control
+from streaming.exceptions import ConflictError
+from streaming.settings import Settings
+
+TRIES = 5
+PAUSE_S = 0.5
+
+
+def record(settings: Settings, gate: Gate, operator: str) -> ControlState:
+    """Write the verdict into the document of ``gate.space``; the state after it.
+
+    A verdict does not depend on what else was changed meanwhile, so that who was fenced tries again.
+
+    Raises:
+        ConflictError: others were faster each time.
+        UnavailableError: Kafka does not answer.
+    """
+
+    def written(state: ControlState, change: Change) -> Sequence[SpaceDocument]:
+        return [noted(state.spaces[gate.space], gate, change)]
+
+    for left in reversed(range(TRIES)):
+        try:
+            return change_control(settings, operator, f"gate {gate.name} {gate.verdict}", written)
+        except ConflictError:
+            if not left:
+                raise
+            time.sleep(PAUSE_S)
+    raise AssertionError("unreachable")
