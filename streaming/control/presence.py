@@ -163,7 +163,7 @@ class PresenceWatch:
         Raises:
             KafkaException: if the topic is gone.
         """
-        for message in self._loader.poll(timeout_s=wait_s):
+        for message in self._loader.follow(wait_s):
             fold_heartbeat(self.beats, message.key(), message.value())
         return self.beats
 

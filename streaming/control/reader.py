@@ -99,7 +99,7 @@ class ControlReader:
 
     def _follow(self, loader: Loader) -> None:
         try:
-            messages = loader.poll(timeout_s=0.2)
+            messages = loader.follow(0.2)
         except KafkaException as error:
             log.warning("control cannot be read", error=str(error))
             self._stopped.wait(1.0)

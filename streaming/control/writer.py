@@ -27,6 +27,7 @@ from streaming.control.reader import read_control
 from streaming.control.state import ControlState
 from streaming.exceptions import UnavailableError
 from streaming.kafka.config import transactional_options
+from streaming.kafka.connecting import connect
 from streaming.settings import Settings
 from streaming.topics import TopicNames
 
@@ -62,6 +63,7 @@ def change_control(
     options = transactional_options(settings, f"{settings.namespace}.control", "marquee-control")
     producer = Producer(options, logger=_quiet)
     try:
+        connect(producer, names.control, OPEN_TIMEOUT_S)
         producer.init_transactions(OPEN_TIMEOUT_S)
         state = read_control(settings)
         if expect_revision is not None and state.revision != expect_revision:

@@ -15,8 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 
 from streaming.kafka.config import admin_options, reader_options
+from streaming.kafka.connecting import connect
 from streaming.kafka.exceptions import KafkaUnavailableError
-from streaming.kafka.offsets import Place, begin_offsets, end_offsets
+from streaming.kafka.offsets import TIMEOUT_S, Place, begin_offsets, end_offsets
 from streaming.settings import Settings
 
 BEGINNING = -2
@@ -67,6 +68,13 @@ class Loader:
             return []
         return [m for m in good if (m.topic(), m.partition()) in self._places]
 
+    def follow(self, timeout_s: float) -> list[Message]:
+        """As :meth:`poll`, but back as soon as anything is there: for few records that are waited for.
+
+        :meth:`poll` waits for its whole time unless so many records come, which suits loading.
+        """
+        return self.poll(1, timeout_s) + self.poll()
+
     def position(self, place: Place) -> int:
         """The next offset to be read, or negative where nothing was read yet."""
         return self._consumer.position([TopicPartition(*place)])[0].offset
@@ -98,7 +106,13 @@ def read_to_end(
     Raises:
         KafkaUnavailableError: if Kafka does not answer or the ends are not reached within ``timeout_s``.
     """
+    if not starts:
+        return {}
     admin = AdminClient(admin_options(settings, client_id))
+    try:
+        connect(admin, next(iter(starts))[0], TIMEOUT_S)
+    except KafkaException as error:
+        raise KafkaUnavailableError(f"Kafka does not answer: {error.args[0].str()}") from None
     ends = end_offsets(admin, starts)
     begins = begin_offsets(admin, [place for place, start in starts.items() if start == BEGINNING])
     real = {place: begins.get(place, start) for place, start in starts.items()}
@@ -109,7 +123,7 @@ def read_to_end(
         for place in left:
             loader.add(place, real[place])
         while left:
-            for message in loader.poll(timeout_s=0.05):
+            for message in loader.follow(0.05):
                 on_record(message)
             left = {place for place in left if not loader.reached(place, real[place], ends[place])}
             if loader.errors:
