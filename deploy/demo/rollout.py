@@ -204,6 +204,8 @@ def roll(play: Play, reference: str) -> None:
     ).space
     play.report.add(space=space)
     try:
+        play.title("verify: the engine that would serve, beside the champion's")
+        gate(play, "verify", space)
         play.title("evaluate: what people came to like since both were trained")
         gate(play, "evaluate", space)
         play.title("shadow: asked too, nobody sees the answers")

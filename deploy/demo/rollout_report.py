@@ -12,8 +12,13 @@ STATES = (
     *("champion", "standby", "retired"),
 )
 """Of the new space, in this order."""
-GATES = {"evaluate": ("passed", "open"), "shadow": ("passed",), "canary": ("passed",)}
-"""Verdicts that will do: so few visitors may leave `evaluate` undecided."""
+GATES = {
+    "verify": ("passed", "open"),
+    "evaluate": ("passed", "open"),
+    "shadow": ("passed",),
+    "canary": ("passed",),
+}
+"""Verdicts that will do: a busy machine may leave `verify` undecided, and so few visitors `evaluate`."""
 SEEN = {"promote_ms": "promotion seen, ms", "rollback_ms": "rollback seen, ms"}
 LOOKUPS, JUDGED = 500, 100
 
