@@ -71,6 +71,20 @@ command.add_command(train_vit.vit)
     show_default=True,
     help="what rated but not liked counts",
 )
+@click.option(
+    "--side-weight",
+    callback=_auto,
+    default="auto",
+    show_default=True,
+    help="what a film's genres, year and people count beside its ratings, where a like counts 1",
+)
+@click.option(
+    "--activity-power",
+    callback=_auto,
+    default="auto",
+    show_default=True,
+    help="how far ratings of busy users count less, 0 to 1",
+)
 @click.option("--like-threshold", type=click.FloatRange(0.5, 5), default=4.0, show_default=True)
 @click.option(
     "--half-count",
@@ -123,6 +137,8 @@ def space(
     dim: int,
     regularisation: float,
     neutral: float,
+    side_weight: float,
+    activity_power: float,
     like_threshold: float,
     half_count: float,
     penalty: float,
@@ -156,6 +172,8 @@ def space(
         dim=dim,
         regularisation=regularisation,
         neutral_weight=neutral,
+        side_weight=side_weight,
+        activity_power=activity_power,
         like_threshold=like_threshold,
         half_count=half_count,
         penalty=penalty,

@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.evaluation.ranking import Float64, profiles, rank
-from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
+from trainer.space.collaborative import count_weights
+from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
+from trainer.space.options import ACTIVITY_POWERS, SIDE_WEIGHTS
+from trainer.space.targets import Targets
 from trainer.space.tuning import fit_content
 
 DIMS = (128, 256, 512)
@@ -30,13 +33,9 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The numbers of a space."""
+class Choice(Targets):
+    """The numbers of a space: of its collaborative vectors, and of the content beside them."""
 
-    dim: int = 256
-    regularisation: float = 600.0
-    neutral_weight: float = 0.5
-    like_threshold: float = 4.0
     half_count: float = 0.0
     """Of the weight a = n / (n + half) of ratings against content."""
     penalty: float = 10.0
@@ -49,27 +48,32 @@ class Choice:
 
 
 def blended(
-    ratings: Interactions, content: Float64 | None, collaborative: Float64, choice: Choice
+    ratings: Interactions, features: FilmFeatures | None, collaborative: Float64, choice: Choice
 ) -> npt.NDArray[np.float32]:
     """float32 [items, dim]: what the encoder answers, its table rounded to float16 as packages hold it.
 
-    ``content`` [items, features]; without it items that nobody rated have zero vectors.
+    Without ``features`` items that nobody rated have zero vectors.
     """
     c = collaborative.astype(np.float16).astype(np.float32)
-    if content is None:
+    if features is None:
         return c
     counts = ratings.counts()
-    predicted = fit_content(content, collaborative, counts, choice.penalty).astype(np.float32)
+    predicted = fit_content(features.all, collaborative, counts, choice.penalty).astype(np.float32)
     predicted *= np.float32(choice.content_scale)
     a = count_weights(counts, choice.half_count).astype(np.float32)[:, None]
     out: npt.NDArray[np.float32] = (np.float32(1) - a) * predicted + a * c
     return out
 
 
-def space_vectors(ratings: Interactions, content: Float64 | None, choice: Choice) -> npt.NDArray[np.float32]:
+def space_vectors(
+    ratings: Interactions, features: FilmFeatures | None, choice: Choice
+) -> npt.NDArray[np.float32]:
     """float32 [items, dim] of a space trained on ``ratings``."""
-    w, v = top_eigenpairs(ratings.matrix(choice.like_threshold, choice.neutral_weight), choice.dim)
-    return blended(ratings, content, item_vectors(w, v, choice.regularisation, choice.dim), choice)
+    return blended(ratings, features, choice.vectors(ratings, _side(features)), choice)
+
+
+def _side(features: FilmFeatures | None) -> Float64 | None:
+    return None if features is None else features.side
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,25 @@ def _cuts(ratings: Interactions, share: float, seed: int) -> Iterator[_Cut]:
 
 
 def _spectral(
-    cuts: Sequence[_Cut], base: Choice, dims: Sequence[int], regularisations: Sequence[float]
+    cuts: Sequence[_Cut],
+    side: Float64 | None,
+    base: Choice,
+    dims: Sequence[int],
+    regularisations: Sequence[float],
 ) -> Choice:
     """The best dim and lambda for the thresholds and weights of ``base``: one decomposition a cut.
 
     Every lambda is tried with the middle dim, and its best one and that one's neighbours with the others.
     """
-    spectra = [
-        top_eigenpairs(cut.part.matrix(base.like_threshold, base.neutral_weight), max(dims)) for cut in cuts
-    ]
+    spectra = [replace(base, dim=max(dims)).spectrum(cut.part, side) for cut in cuts]
 
     def tried(dim: int, one: float) -> Choice:
+        trial = replace(base, dim=dim, regularisation=one)
         scores = [
-            cut.ndcg(item_vectors(*spectrum, one, dim), base.like_threshold)
+            cut.ndcg(trial.vectors_of(spectrum), base.like_threshold)
             for cut, spectrum in zip(cuts, spectra, strict=True)
         ]
-        return replace(base, dim=dim, regularisation=one, validation=float(np.mean(scores)))
+        return replace(trial, validation=float(np.mean(scores)))
 
     middle = dims[len(dims) // 2]
     best = max((tried(middle, one) for one in regularisations), key=lambda c: c.validation)
@@ -128,7 +135,7 @@ def _near(value: float, grid: Sequence[float]) -> list[float]:
 
 def choose(
     ratings: Interactions,
-    content: Float64 | None,
+    features: FilmFeatures | None,
     dim: int | None = None,
     share: float = 0.1,
     seed: int = 0,
@@ -136,8 +143,9 @@ def choose(
 ) -> Choice:
     """The numbers that rank held-out training ratings best; ``dim`` fixes the dimension.
 
-    First dim and lambda, then the neutral weight and the like threshold (each with lambda near the first
-    one), then the half count of content against ratings.
+    First dim and lambda, then what the catalogue counts, how far busy users are shortened, the neutral weight
+    and the like threshold (each with lambda near the last one), then the half count of content against
+    ratings.
 
     Raises:
         ValueError: if nothing can be held out.
@@ -145,30 +153,40 @@ def choose(
     cuts = list(_cuts(ratings, share, seed))
     if any(not (cut.held.values >= RELEVANT).any() for cut in cuts):
         raise ValueError("too few liked items to hold some out for validation")
-    best = _spectral(cuts, Choice(), [dim] if dim else DIMS, REGULARISATIONS)
+    side, grids = _side(features), _grids(features)
+    start = replace(Choice(), **{name: grid[0] for name, grid in grids.items()})  # type: ignore[arg-type]
+    best = _spectral(cuts, side, start, [dim] if dim else DIMS, REGULARISATIONS)
     say(f"dim {best.dim}, lambda {best.regularisation}: {best.validation:.4f}")
-    near = _near(best.regularisation, REGULARISATIONS)
-    for name, grid in (("neutral_weight", NEUTRAL_WEIGHTS), ("like_threshold", LIKE_THRESHOLDS)):
-        start = best
+    for name, grid in grids.items():
+        start, near = best, _near(best.regularisation, REGULARISATIONS)
         for value in grid:
             if value == getattr(start, name):
                 continue
             base = replace(start, **{name: value})  # type: ignore[arg-type]
             # a threshold may leave whole cuts without a like
             if all((cut.part.values >= base.like_threshold).any() for cut in cuts):
-                best = max(best, _spectral(cuts, base, [start.dim], near), key=lambda c: c.validation)
+                best = max(best, _spectral(cuts, side, base, [start.dim], near), key=lambda c: c.validation)
         say(f"{name} {getattr(best, name)}: {best.validation:.4f}")
-    return best if content is None else _with_content(cuts, content, best, say)
+    return best if features is None else _with_content(cuts, features, best, say)
 
 
-def _with_content(cuts: Sequence[_Cut], content: Float64, best: Choice, say: Say) -> Choice:
+def _grids(features: FilmFeatures | None) -> dict[str, Sequence[float]]:
+    """Numbers tried one after the other; the first of each is where the search begins."""
+    weights = {"side_weight": SIDE_WEIGHTS} if features is not None else {}
+    return weights | {
+        "activity_power": ACTIVITY_POWERS,
+        "neutral_weight": NEUTRAL_WEIGHTS,
+        "like_threshold": LIKE_THRESHOLDS,
+    }
+
+
+def _with_content(cuts: Sequence[_Cut], features: FilmFeatures, best: Choice, say: Say) -> Choice:
     grid = [replace(best, half_count=half, content_scale=scale) for half in HALF_COUNTS for scale in SCALES]
     scores = np.zeros(len(grid))
     for cut in cuts:
-        w, v = top_eigenpairs(cut.part.matrix(best.like_threshold, best.neutral_weight), best.dim)
-        collaborative = item_vectors(w, v, best.regularisation, best.dim)
+        collaborative = best.vectors(cut.part, features.side)
         for i, one in enumerate(grid):
-            vectors = blended(cut.part, content, collaborative, one)
+            vectors = blended(cut.part, features, collaborative, one)
             scores[i] += cut.ndcg(vectors, best.like_threshold) / len(cuts)
     chosen = replace(grid[int(scores.argmax())], validation=float(scores.max()))
     say(f"half count {chosen.half_count}, content x {chosen.content_scale}: {chosen.validation:.4f}")

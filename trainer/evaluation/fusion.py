@@ -39,7 +39,7 @@ from trainer.space.embed import text_model
 from trainer.space.matrix import Interactions
 from trainer.space.options import SpaceOptions
 from trainer.space.train import FUSION_BUCKETS, feature_config
-from trainer.space.tuning import choose_regularisation, cold_cut, fit_content
+from trainer.space.tuning import choose_targets, cold_cut, fit_content
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
 POSTER_MODEL = "poster-encoder"
@@ -54,6 +54,8 @@ class Known:
     config: EncoderConfig
     ridge: Float64
     """[films, f]: what the linear encoder sees."""
+    entries: Float64
+    """[films, s]: genres, year and people of it."""
 
 
 def ml_100k_known(data: Path, poster_model: str) -> tuple[Ratings, Known]:
@@ -73,9 +75,10 @@ def ml_100k_known(data: Path, poster_model: str) -> tuple[Ratings, Known]:
     )
     config = fusion_config(config, model, FusionOptions())
     frozen = frozen_films(films, config, vit, frozen_folder(), lambda *_: None)
-    ridge = np.hstack([frozen.text_vectors(), side_features(films, feature_config(films))])
+    entries = side_features(films, feature_config(films)).astype(np.float64)
+    ridge = np.hstack([frozen.text_vectors().astype(np.float64), entries])
     ids = tuple(item.item_id for item in items)
-    return all_ratings(folder / "u.data"), Known(ids, frozen, config, ridge.astype(np.float64))
+    return all_ratings(folder / "u.data"), Known(ids, frozen, config, ridge, entries)
 
 
 def altered(films: Frozen, seed: int) -> Iterator[tuple[str, Frozen]]:
@@ -148,9 +151,9 @@ def _fold(
     alter: bool,
 ) -> tuple[dict[str, Any], dict[str, Float64]]:
     space = SpaceOptions(dim=DIM, neutral_weight=NEUTRAL_WEIGHT, like_threshold=RELEVANT, seed=number)
-    regularisation = choose_regularisation(train, space)
+    targets_of = choose_targets(train, known.entries, space)
     options = FusionOptions(seed=number)
-    task = Task(known.films, train, known.config, regularisation, NEUTRAL_WEIGHT, RELEVANT, options)
+    task = Task(known.films, train, known.config, targets_of, known.entries, options)
     # the fold's cold films have no ratings in ``train``: the cut must be among the others
     part, validation, held = cold_cut(train, space)
     with tempfile.TemporaryDirectory() as work:
@@ -173,5 +176,5 @@ def _fold(
         for name, films in altered(known.films, number):
             other = replace(task, films=films)
             found[name] = ndcg(_vectors(other, train, choice, (choice.gain,))[0])
-    chosen = {"regularisation": regularisation, **msgspec.to_builtins(choice)}
+    chosen = {**asdict(targets_of), **msgspec.to_builtins(choice)}
     return chosen, found

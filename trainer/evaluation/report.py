@@ -35,12 +35,12 @@ def evaluate_served(
     fixed("files", files.train, files.test)
     films = films_of(files.items)
     train, test = matrices(files.train, files.test, films.item_ids)
-    content, _ = side_content(files.items)
+    features = side_content(files.items)
     try:
-        choice = choose(train, content, dim, seed=seed, say=say)
+        choice = choose(train, features, dim, seed=seed, say=say)
     except ValueError as error:
         raise TrainingError(f"training ratings: {error}") from None
-    served = train_served(files.train, train, content, films, choice, rerank, seed, say)
+    served = train_served(files.train, train, features, films, choice, rerank, seed, say)
     answers = ask(served, train, test)
     if not len(answers.users):
         raise TrainingError("test ratings: nobody likes a film of the catalogue")

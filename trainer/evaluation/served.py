@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from handlers.features import FeatureConfig, side_features
+from handlers.features import side_features
 from streaming.control.documents import Policy
 from streaming.events import Item
 from streaming.gateway.popular import decayed
@@ -28,6 +28,7 @@ from trainer.reranker.features import ItemSide, features, item_side
 from trainer.reranker.lists import Float32, Ints, Known, join, known, make_lists, retrieve
 from trainer.reranker.network import LearningOptions
 from trainer.reranker.train import Trained, train_reranker
+from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions, interactions
 
 NEUTRAL_THRESHOLD = 3.0
@@ -95,7 +96,7 @@ def _side(ratings: Interactions, vectors: Float32, films: Films, choice: Choice)
 
 def train_served_reranker(
     ratings: Interactions,
-    content: Float64 | None,
+    film_features: FilmFeatures | None,
     films: Films,
     choice: Choice,
     seed: int = 0,
@@ -112,7 +113,7 @@ def train_served_reranker(
     lists = []
     for number in range(parts):
         rest, held = ratings.take(part != number), ratings.take(part == number)
-        vectors = space_vectors(rest, content, choice)
+        vectors = space_vectors(rest, film_features, choice)
         users = rng.permutation(people)[:MOST_LISTS]
         users.sort()
         lists.append(
@@ -135,7 +136,7 @@ def train_served_reranker(
 def train_served(
     table: Ratings,
     ratings: Interactions,
-    content: Float64 | None,
+    film_features: FilmFeatures | None,
     films: Films,
     choice: Choice,
     rerank: bool = True,
@@ -143,8 +144,10 @@ def train_served(
     say: Say = lambda _: None,
 ) -> Served:
     """The whole of what is served, from training ratings: ``table`` as rows, ``ratings`` as a matrix."""
-    vectors = space_vectors(ratings, content, choice)
-    trained = train_served_reranker(ratings, content, films, choice, seed=seed, say=say) if rerank else None
+    vectors = space_vectors(ratings, film_features, choice)
+    trained = (
+        train_served_reranker(ratings, film_features, films, choice, seed=seed, say=say) if rerank else None
+    )
     passed = trained is not None and trained.gate.passed
     model = OnnxReranker(to_onnx(trained.networks, trained.notes())) if trained and passed else None
     return Served(
@@ -222,13 +225,13 @@ def _popular(scores: Float32, seen: Ints, k: int) -> Ints:
     return out
 
 
-def side_content(items: Sequence[Item]) -> tuple[Float64, FeatureConfig]:
-    """Genres, year, countries, languages and people of ``items`` as the encoder sees them."""
+def side_content(items: Sequence[Item]) -> FilmFeatures:
+    """Genres, year, countries, languages and people of ``items`` as the encoder sees them; no text."""
     from trainer.space.train import encode_items, feature_config
 
     films = encode_items(items)
-    config = feature_config(films)
-    return side_features(films, config).astype(np.float64), config
+    side = side_features(films, feature_config(films)).astype(np.float64)
+    return FilmFeatures(side, side)
 
 
 def matrices(train: Ratings, test: Ratings, item_ids: Sequence[str]) -> tuple[Interactions, Interactions]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from handlers.config import EncoderConfig, PosterModel
@@ -80,13 +82,17 @@ def fusion_for(
     config: EncoderConfig,
     films: Sequence[EncodeItem],
     data: Interactions,
+    entries: npt.NDArray[np.float64],
     tuned: Tuned,
     options: SpaceOptions,
     layout: Layout,
     progress: Progress,
     sizes: FusionOptions | None = None,
 ) -> ContentSide:
-    """The fusion encoder's content side, by the options of ``marquee train space``."""
+    """The fusion encoder's content side, by the options of ``marquee train space``.
+
+    ``entries`` [items, s]: genres, year and people, as the targets of ``tuned`` know them.
+    """
     torch.set_num_threads(options.threads or 1)
     if options.posters:
         films = with_posters(films, Path(options.posters), layout)
@@ -95,4 +101,4 @@ def fusion_for(
     config = fusion_config(config, model, sizes)
     with tempfile.TemporaryDirectory(prefix="marquee-fusion-") as aside:
         folders = frozen_folder(), Path(options.work or aside)
-        return fusion_side(config, films, data, tuned, options, sizes, vit, folders, progress)
+        return fusion_side(config, films, data, entries, tuned, options, sizes, vit, folders, progress)

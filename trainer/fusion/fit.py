@@ -19,8 +19,8 @@ from trainer.fusion.options import ALL, GAINS, SHARES, VARIANTS, FusionOptions
 from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
 from trainer.fusion.train import Judge, train_correction
 from trainer.progress import Progress
-from trainer.space.collaborative import item_vectors, top_eigenpairs
 from trainer.space.matrix import Interactions
+from trainer.space.targets import Targets
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -34,15 +34,14 @@ class Task:
     data: Interactions
     """Its columns are the films."""
     config: EncoderConfig
-    regularisation: float
-    neutral_weight: float
-    like_threshold: float
+    space: Targets
+    entries: Float64
+    """[items, s]: genres, year and people, as ``space`` knows them."""
     options: FusionOptions
 
     def targets(self, data: Interactions) -> Float64:
         """[items, dim]: collaborative vectors of ``data``."""
-        w, v = top_eigenpairs(data.matrix(self.like_threshold, self.neutral_weight), self.config.dim)
-        return item_vectors(w, v, self.regularisation, self.config.dim)
+        return self.space.vectors(data, self.entries)
 
     def aims(self, targets: Float64, length_power: float) -> Float64:
         """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
@@ -131,7 +130,7 @@ def lesson_of(task: Task, data: Interactions, shape: Shape) -> tuple[Lesson, Bas
     limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
     power, aims = task.options.rating_power, task.aims(targets, shape.length_power)
     base = fit_base(likeness, variants, aims[rows], counts[rows], shape.penalty, power, limit, folds, seed)
-    liked = data.liked(task.like_threshold)
+    liked = data.liked(task.space.like_threshold)
     lesson = Lesson(films, base.held_out, aims[rows], counts[rows], profiles(liked, targets), liked[:, rows])
     return lesson, base, warm
 
@@ -142,8 +141,8 @@ def choose(
     """Kernel, epochs and gain that rank the films ``cold`` [items] best, learning from the others alone."""
     held = np.flatnonzero(cold)
     judged = task.films.take(held)
-    relevant, rated = cold_part.liked(task.like_threshold), warm_part.rated()
-    users = profiles(warm_part.liked(task.like_threshold), task.targets(warm_part))
+    relevant, rated = cold_part.liked(task.space.like_threshold), warm_part.rated()
+    users = profiles(warm_part.liked(task.space.like_threshold), task.targets(warm_part))
 
     def score(vectors_of_held: Float64) -> float:
         vectors = np.zeros((len(cold), vectors_of_held.shape[1]))

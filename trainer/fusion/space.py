@@ -73,6 +73,7 @@ def fusion_side(
     config: EncoderConfig,
     films: Sequence[EncodeItem],
     data: Interactions,
+    entries: Float64,
     tuned: Tuned,
     options: SpaceOptions,
     sizes: FusionOptions,
@@ -82,14 +83,14 @@ def fusion_side(
 ) -> ContentSide:
     """Trains base and correction; ``folders`` hold cached token states, and checkpoints.
 
+    ``entries`` [items, s]: genres, year and people, as the targets of ``tuned`` know them.
+
     Raises:
         TrainingError: if the work folder holds another training, or a poster is no image.
     """
     cache, work = folders
     frozen = frozen_films(films, config, vit, cache, progress)
-    task = Task(
-        frozen, data, config, tuned.regularisation, options.neutral_weight, options.like_threshold, sizes
-    )
+    task = Task(frozen, data, config, tuned.targets, entries, sizes)
     warm_part, cold_part, cold = cold_cut(data, options)
     choice = choose(task, warm_part, cold_part, cold, work, progress)
     scale, half, metrics = choose_scale(task, choice, options, tuned)

@@ -9,10 +9,10 @@ from pathlib import Path
 from model_store.build import RERANKER_FILE
 from streaming.events import Item
 from trainer.evaluation.choice import Choice
-from trainer.evaluation.ranking import Float64
 from trainer.evaluation.served import films_of, train_served_reranker
 from trainer.reranker.export import to_onnx
 from trainer.reranker.train import LEAST_LISTS, Gate
+from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
 
 
@@ -34,7 +34,7 @@ class PackagedReranker:
 def make_reranker(
     ratings: Interactions,
     items: Sequence[Item],
-    content: Float64 | None,
+    features: FilmFeatures | None,
     choice: Choice,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
@@ -47,9 +47,9 @@ def make_reranker(
 
     Args:
         items: the catalogue, in the order of ``ratings.item_ids``.
-        content: [items, features], whatever describes films; a ridge maps it into each list's space.
+        features: a ridge maps them into each list's space.
     """
-    trained = train_served_reranker(ratings, content, films_of(items), choice, seed=seed, say=say)
+    trained = train_served_reranker(ratings, features, films_of(items), choice, seed=seed, say=say)
     if trained is None:
         return PackagedReranker(f"none: fewer than {LEAST_LISTS} lists with a liked film to learn from")
     gate, metrics = trained.gate, _metrics(trained.gate)

@@ -12,6 +12,16 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class FilmFeatures:
+    """What is known of films without their ratings."""
+
+    all: Float64
+    """[items, f]: what the content side learns from."""
+    side: Float64
+    """[items, s]: genres, year and people alone, which the collaborative vectors know too."""
+
+
+@dataclass(frozen=True)
 class Ridge:
     """target = features @ ``weights`` + ``bias``."""
 

@@ -8,7 +8,10 @@ from typing import Literal
 AUTO = -1.0
 """Says: choose it on a validation part of the training data."""
 
-REGULARISATIONS = (50.0, 100.0, 200.0, 400.0, 600.0, 800.0, 1200.0, 1600.0)
+REGULARISATIONS = (50.0, 100.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0)
+ACTIVITY_POWERS = (0.4, 0.0)
+SIDE_WEIGHTS = (4.0, 0.0, 2.0, 8.0)
+"""The first of both grids is where the search begins."""
 HALF_COUNTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -23,6 +26,10 @@ class SpaceOptions:
     neutral_weight: float = 0.5
     """What a rated but not liked item counts in Y."""
     like_threshold: float = 4.0
+    activity_power: float = AUTO
+    """How far busy users' rows are shortened, 0 to 1 (:mod:`trainer.space.targets`)."""
+    side_weight: float = AUTO
+    """What genres, year and people count beside ratings, where a like counts 1; >= 0."""
     half_count: float = AUTO
     """Number of ratings at which ratings and content weigh the same in an item's vector, >= 0."""
     penalty: float = AUTO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,8 @@ from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolv
 from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.progress import Progress
-from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
+from trainer.space.collaborative import count_weights
+from trainer.space.content import FilmFeatures
 from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import SpaceOptions
@@ -108,12 +109,12 @@ def train_space(
     model = text_model(options.max_tokens)
     features = feature_config(films)
     text = _text(films, model, options, progress)
-    x = np.hstack([text, side_features(films, features)]).astype(np.float64)
+    entries = side_features(films, features).astype(np.float64)
+    known = FilmFeatures(np.hstack([text.astype(np.float64), entries]), entries)
     progress("choosing", 0, 1)
-    tuned = tune(fold, x, options)
+    tuned = tune(fold, known, options)
     progress("choosing", 1, 1)
-    w, v = top_eigenpairs(fold.matrix(options.like_threshold, options.neutral_weight), options.dim)
-    vectors = item_vectors(w, v, tuned.regularisation, options.dim)
+    vectors = tuned.targets.vectors(fold, entries)
     counts = fold.counts()
     warm = counts > 0
     config = EncoderConfig(
@@ -125,10 +126,10 @@ def train_space(
         features=features,
     )
     if options.architecture == "linear":
-        side = linear_side(config, x, vectors, fold, tuned)
+        side = linear_side(config, known.all, vectors, fold, tuned)
     else:
         wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
-        side = _fusion(wide, films, fold, tuned, options, path, progress)
+        side = _fusion(wide, films, fold, entries, tuned, options, path, progress)
     table = ItemTable(
         tuple(np.array(fold.item_ids, dtype=object)[warm]),
         vectors[warm].astype(np.float16),
@@ -151,7 +152,7 @@ def train_space(
         metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics).items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=table.blend(films, side.vectors),
-        reranker=train_reranker_for(fold, items, x, options, tuned, progress) if options.rerank else None,
+        reranker=train_reranker_for(fold, items, known, options, tuned, progress) if options.rerank else None,
     )
 
 
@@ -170,6 +171,7 @@ def _fusion(
     config: EncoderConfig,
     films: Sequence[EncodeItem],
     data: Interactions,
+    entries: npt.NDArray[np.float64],
     tuned: Tuned,
     options: SpaceOptions,
     path: Path,
@@ -177,31 +179,24 @@ def _fusion(
 ) -> ContentSide:
     from trainer.fusion.command import fusion_for
 
-    return fusion_for(config, films, data, tuned, options, detect_layout(path), progress)
+    return fusion_for(config, films, data, entries, tuned, options, detect_layout(path), progress)
 
 
 def train_reranker_for(
     ratings: Interactions,
     items: Sequence[Item],
-    content: npt.NDArray[np.float64],
+    features: FilmFeatures,
     options: SpaceOptions,
     tuned: Tuned,
     progress: Progress,
 ) -> PackagedReranker:
-    """The re-ranker of a space of these numbers; ``content`` [items, features]: whatever describes films."""
+    """The re-ranker of a space of these numbers."""
     from trainer.evaluation.choice import Choice
     from trainer.reranker.packaging import make_reranker
 
     progress("re-ranking", 0, 1)
-    choice = Choice(
-        dim=options.dim,
-        regularisation=tuned.regularisation,
-        neutral_weight=options.neutral_weight,
-        like_threshold=options.like_threshold,
-        half_count=tuned.half_count,
-        penalty=tuned.penalty,
-    )
-    made = make_reranker(ratings, items, content, choice, seed=options.seed)
+    choice = Choice(**asdict(tuned.targets), half_count=tuned.half_count, penalty=tuned.penalty)
+    made = make_reranker(ratings, items, features, choice, seed=options.seed)
     progress("re-ranking", 1, 1)
     return made
 
@@ -209,9 +204,11 @@ def train_reranker_for(
 def _parameters(options: SpaceOptions, tuned: Tuned) -> dict[str, float | int | str]:
     return {
         "dim": options.dim,
-        "lambda": tuned.regularisation,
+        "lambda": tuned.targets.regularisation,
         "neutral_weight": options.neutral_weight,
         "like_threshold": options.like_threshold,
+        "activity_power": tuned.targets.activity_power,
+        "side_weight": tuned.targets.side_weight,
         "half_count": tuned.half_count,
         "penalty": tuned.penalty,
         "max_tokens": options.max_tokens,

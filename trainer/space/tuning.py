@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer.evaluation.ranking import Float64, profiles, rank
-from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
-from trainer.space.content import fit_ridge
+from trainer.space.collaborative import count_weights
+from trainer.space.content import FilmFeatures, fit_ridge
 from trainer.space.matrix import Interactions
-from trainer.space.options import AUTO, HALF_COUNTS, PENALTIES, REGULARISATIONS, SpaceOptions
+from trainer.space.options import (
+    ACTIVITY_POWERS,
+    AUTO,
+    HALF_COUNTS,
+    PENALTIES,
+    REGULARISATIONS,
+    SIDE_WEIGHTS,
+    SpaceOptions,
+)
+from trainer.space.targets import Targets
 
 MAX_USERS = 2000
 """Ranked at each trial; more say nothing new."""
@@ -23,7 +32,7 @@ COLD_SHARE = 0.2
 class Tuned:
     """The numbers chosen, and how well they did on the validation part."""
 
-    regularisation: float
+    targets: Targets
     penalty: float
     half_count: float
     metrics: dict[str, float]
@@ -66,19 +75,36 @@ def _choices(option: float, grid: Sequence[float]) -> Sequence[float]:
     return grid if option == AUTO else (option,)
 
 
-def choose_regularisation(data: Interactions, options: SpaceOptions) -> float:
-    """The lambda that ranks held-out ratings best by ratings alone."""
+def choose_targets(data: Interactions, side: Float64, options: SpaceOptions) -> Targets:
+    """The vectors of rated films that rank held-out ratings best, without the content of the encoder.
+
+    One number after the other, lambda with each: what the catalogue counts, then busy users. ``side``
+    [items, f] are genres, year and people.
+    """
     part, validation = rating_cut(data, options)
     liked, rated = part.liked(options.like_threshold), part.rated()
     relevant = validation.liked(options.like_threshold)
-    w, v = top_eigenpairs(part.matrix(options.like_threshold, options.neutral_weight), options.dim)
-    choices, scores = _choices(options.regularisation, REGULARISATIONS), []
-    for one in choices:
-        vectors = item_vectors(w, v, one, options.dim)
-        scores.append(
-            rank(profiles(liked, vectors), vectors, rated, relevant).summary(len(vectors))["ndcg@10"]
-        )
-    return _best(choices, scores)
+
+    def best_lambda(base: Targets) -> tuple[float, Targets]:
+        spectrum, tried = base.spectrum(part, side), []
+        for one in _choices(options.regularisation, REGULARISATIONS):
+            trial = replace(base, regularisation=one)
+            vectors = trial.vectors_of(spectrum)
+            ranked = rank(profiles(liked, vectors), vectors, rated, relevant)
+            tried.append((float(ranked.ndcg.mean()), trial))
+        return max(tried, key=lambda one: one[0])
+
+    powers = _choices(options.activity_power, ACTIVITY_POWERS)
+    start = Targets(
+        dim=options.dim,
+        neutral_weight=options.neutral_weight,
+        like_threshold=options.like_threshold,
+        activity_power=powers[0],
+    )
+    weights = _choices(options.side_weight, SIDE_WEIGHTS)
+    best = max((best_lambda(replace(start, side_weight=one)) for one in weights), key=lambda one: one[0])
+    others = [best_lambda(replace(best[1], activity_power=one)) for one in powers[1:]]
+    return max([best, *others], key=lambda one: one[0])[1]
 
 
 def rating_cut(data: Interactions, options: SpaceOptions) -> tuple[Interactions, Interactions]:
@@ -98,40 +124,38 @@ def cold_cut(
 
 
 def choose_penalty(
-    data: Interactions, features: Float64, regularisation: float, options: SpaceOptions
+    data: Interactions, features: FilmFeatures, targets: Targets, options: SpaceOptions
 ) -> tuple[float, float]:
     """The ridge penalty that ranks held-out items (a share of all) best among themselves, and its NDCG@10."""
     warm_part, cold_part, cold = cold_cut(data, options)
-    w, v = top_eigenpairs(warm_part.matrix(options.like_threshold, options.neutral_weight), options.dim)
-    vectors = item_vectors(w, v, regularisation, options.dim)
+    vectors = targets.vectors(warm_part, features.side)
     users = profiles(warm_part.liked(options.like_threshold), vectors)
     relevant = cold_part.liked(options.like_threshold)
     counts, choices = warm_part.counts(), _choices(options.penalty, PENALTIES)
     scores = []
     for penalty in choices:
-        content = fit_content(features, vectors, counts, penalty)
+        content = fit_content(features.all, vectors, counts, penalty)
         scored = rank(users, content, warm_part.rated(), relevant, candidates=cold)
         scores.append(scored.summary(int(cold.sum()))["ndcg@10"])
     return _best(choices, scores), max(scores)
 
 
-def tune(data: Interactions, features: Float64, options: SpaceOptions) -> Tuned:
-    """Chooses lambda, then the penalty for cold items, then where ratings take over from content.
+def tune(data: Interactions, features: FilmFeatures, options: SpaceOptions) -> Tuned:
+    """Chooses the targets, then the penalty for cold items, then where ratings take over from content.
 
-    ``features`` [items, f] are the content of all of ``data``'s items.
+    ``features`` are those of all of ``data``'s items.
     """
     part, validation = rating_cut(data, options)
     liked, rated = part.liked(options.like_threshold), part.rated()
     relevant = validation.liked(options.like_threshold)
-    w, v = top_eigenpairs(part.matrix(options.like_threshold, options.neutral_weight), options.dim)
 
     def score(vectors: Float64) -> dict[str, float]:
         return rank(profiles(liked, vectors), vectors, rated, relevant).summary(vectors.shape[0])
 
-    regularisation = choose_regularisation(data, options)
-    penalty, cold = choose_penalty(data, features, regularisation, options)
-    vectors, counts = item_vectors(w, v, regularisation, options.dim), part.counts()
-    content = fit_content(features, vectors, counts, penalty)
+    targets = choose_targets(data, features.side, options)
+    penalty, cold = choose_penalty(data, features, targets, options)
+    vectors, counts = targets.vectors(part, features.side), part.counts()
+    content = fit_content(features.all, vectors, counts, penalty)
     halves = _choices(options.half_count, HALF_COUNTS)
     scores = [score(blend(vectors, content, counts, half))["ndcg@10"] for half in halves]
     half = _best(halves, scores)
@@ -139,4 +163,4 @@ def tune(data: Interactions, features: Float64, options: SpaceOptions) -> Tuned:
     metrics["validation_ndcg@10_ratings_only"] = score(vectors)["ndcg@10"]
     metrics["validation_ndcg@10_content_only"] = score(content)["ndcg@10"]
     metrics["cold_validation_ndcg@10"] = cold
-    return Tuned(regularisation, penalty, half, metrics)
+    return Tuned(targets, penalty, half, metrics)

@@ -23,6 +23,7 @@ from trainer.evaluation.rows import Row
 from trainer.evaluation.served import ask, films_of, matrices, popular_scores, train_served
 from trainer.exceptions import TrainingError
 from trainer.space.collaborative import item_vectors, top_eigenpairs
+from trainer.space.content import FilmFeatures
 
 USERS, FILMS = 120, 60
 
@@ -126,7 +127,7 @@ def test_new_films_get_vectors_from_content_and_only_then(files: Files) -> None:
         content[row, int(item.genres[0] == "Odd")] = 1.0
     choice = Choice(dim=16, regularisation=50.0)
     assert not space_vectors(train, None, choice)[-1].any()
-    vectors = space_vectors(train, content, choice)
+    vectors = space_vectors(train, FilmFeatures(content, content), choice)
     odd = vectors[[i for i in range(FILMS) if i % 2 == 1]].mean(axis=0)
     even = vectors[[i for i in range(FILMS) if i % 2 == 0]].mean(axis=0)
     assert vectors[-1] @ odd > vectors[-1] @ even

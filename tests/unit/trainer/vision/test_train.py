@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboardX.proto.event_pb2 import Event
 
 from tests.unit.trainer.vision.tiny import examples, options
 from trainer.exceptions import TrainingError
-from trainer.fitting import read_log
+from trainer.fitting import BOARD_FOLDER, read_log
 from trainer.vision.examples import split
 from trainer.vision.train import TrainedViT, train_vit
 
@@ -31,6 +33,22 @@ def quiet(what: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
+def scalars(work: Path, name: str) -> list[float]:
+    """What TensorBoard would show of a training, in the order of the steps: its files are TFRecords."""
+    found: dict[int, float] = {}
+    for path in (work / BOARD_FOLDER).glob("events.*"):
+        content, at = path.read_bytes(), 0
+        while at < len(content):
+            (size,) = struct.unpack_from("<Q", content, at)
+            event = Event.FromString(content[at + 12 : at + 12 + size])
+            at += size + 16
+            for value in event.summary.value:
+                if value.tag == name:
+                    assert event.step not in found, "an epoch was logged twice"
+                    found[event.step] = value.simple_value
+    return [found[step] for step in sorted(found)]
+
+
 def same(a: TrainedViT, b: TrainedViT) -> bool:
     left, right = a.model.state_dict(), b.model.state_dict()
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
@@ -43,6 +61,7 @@ def test_it_learns_what_can_be_seen(tmp_path: Path) -> None:
     assert float(log[-1]["val_cells"]) < float(log[0]["val_cells"]) - 0.2
     assert made.figures["val_map"] > 0.75, "two genres that 40% have, both plain to see"
     assert made.figures["val_map"] == max(float(row["val_map"]) for row in log)
+    assert scalars(tmp_path, "val_map") == pytest.approx([float(row["val_map"]) for row in log], abs=1e-6)
 
 
 def test_stopped_and_resumed_is_the_same_as_straight(tmp_path: Path) -> None:
@@ -62,6 +81,9 @@ def test_stopped_and_resumed_is_the_same_as_straight(tmp_path: Path) -> None:
     assert steps[0] == STEPS + 1, "the first epoch is not trained again"
     assert same(straight, resumed)
     assert read_log(tmp_path / "straight" / "log.csv") == read_log(tmp_path / "stopped" / "log.csv")
+    curves = [scalars(tmp_path / name, "train_loss") for name in ("straight", "stopped")]
+    assert curves[0] == curves[1]
+    assert len(curves[0]) == options().epochs
     other = train_vit(examples(), options(seed=1), tmp_path / "other", quiet)
     assert not same(straight, other), "weights that are alike whatever is done prove nothing"
 
