@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -37,10 +38,10 @@ console = Console(stderr=True)
 class Prober:
     """Users who rate one film after the other, and look what that changes."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, films: Sequence[str]) -> None:
         self._http = http
         rng = random.Random(5)
-        self._left = {f"probe{n}": rng.sample(range(FILMS), FILMS) for n in range(PROBE_USERS)}
+        self._left = {f"probe{n}": rng.sample(films, len(films)) for n in range(PROBE_USERS)}
         self.polls, self.given_up = 0, 0
 
     def recommend(self, user: str) -> Any:
@@ -52,8 +53,7 @@ class Prober:
     def rate(self, user: str) -> float:
         """One more like; when it was acknowledged."""
         now = datetime.now(UTC).isoformat()
-        item = f"b:{self._left[user].pop()}"
-        rating = {"user_id": user, "item_id": item, "value": 5.0, "event_time": now}
+        rating = {"user_id": user, "item_id": self._left[user].pop(), "value": 5.0, "event_time": now}
         self._http.post("/v1/ratings", json=rating).raise_for_status()
         return time.perf_counter()
 
@@ -84,10 +84,12 @@ class Prober:
         self.given_up += 1
         return LONGEST_S * 1000
 
-    def probes(self, count: int) -> list[float]:
-        """``count`` probes, the users in turn."""
-        users = list(self._left)
-        return [self.probe(users[n % len(users)]) for n in range(count)]
+    def probes(self, count: int, wanted: Callable[[], bool] = lambda: True) -> list[float]:
+        """``count`` probes, the users in turn; fewer once they are not ``wanted`` any more."""
+        users, found = list(self._left), list[float]()
+        while len(found) < count and wanted():
+            found.append(self.probe(users[len(found) % len(users)]))
+        return found
 
 
 def row(what: str, rate: float, times: list[float]) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def main() -> None:
                 return status is not None and status["last_clean_ms"]["items"] is not None
 
             wait_for(rows_written, 180, "the worker has written and compared all films", 0.5)
-            prober = Prober(http)
+            prober = Prober(http, films.ids)
             prober.begin()
             console.print("probing the quiet stack")
             quiet = prober.probes(max(20, PROBES // 4))
