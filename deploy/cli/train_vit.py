@@ -33,7 +33,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--work",
     type=FOLDER,
-    help="of checkpoints and log.csv; what stopped there is resumed; default $MARQUEE_HOME/training/...",
+    help="of checkpoints and logs; what stopped there is resumed; default $MARQUEE_HOME/training/...",
 )
 @click.option("--name", default="poster-encoder", show_default=True)
 @click.option("--version", default="1", show_default=True)
@@ -87,7 +87,8 @@ def vit(
 
     It learns from ml-latest-small's posters: what MobileNetV2 sees in them, their genres, their films'
     texts. A checkpoint is kept after each epoch; killed and typed again, the command goes on from the
-    last one to the same result (on a CPU, with equal --threads). A GPU is used where there is one.
+    last one to the same result (on a CPU, with equal --threads). A GPU is used where there is one, and
+    under torchrun as many processes as it starts (docs/train.md).
 
     \b
     Example:
@@ -131,4 +132,5 @@ def vit(
             cache_folder() / "vision",
             progress.update,
         )
-    show_trained(package, time.monotonic() - started, as_json)
+    if package is not None:
+        show_trained(package, time.monotonic() - started, as_json)

@@ -14,10 +14,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from handlers.fusion import FusionTransformer
+from trainer.exceptions import TrainingError
 from trainer.fitting import LAST_FILE, LOG_FILE, EpochLog, Places, StepReport, claim, quiet_trainer
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.module import CorrectionModule, EpochDraw, Lesson, Score
 from trainer.fusion.options import FusionOptions
+from trainer.processes import Processes
 from trainer.progress import Progress
 
 CHOSEN_BY = "val_ndcg"
@@ -55,9 +57,12 @@ def train_correction(
     without one those of the last.
 
     Raises:
-        TrainingError: if ``work`` holds a training of other data or options.
+        TrainingError: if ``work`` holds a training of other data or options, or torchrun started this.
     """
     torch.set_num_threads(options.threads)
+    processes = Processes.of_environment()
+    if processes.count > 1:
+        raise TrainingError("this training runs in one process; start it without torchrun")
     work.mkdir(parents=True, exist_ok=True)
     claim(work, _key(lesson, options, epochs))
     draw = EpochDraw(lesson.counts, options.films_an_epoch, options.seed)
@@ -90,7 +95,7 @@ def train_correction(
     with warnings.catch_warnings():
         # about workers for loading (there is nothing to load) and about logging steps
         warnings.simplefilter("ignore")
-        trainer = quiet_trainer(epochs, callbacks, accelerator="cpu")
+        trainer = quiet_trainer(epochs, callbacks, work, processes, accelerator="cpu")
         trainer.fit(module, loader, judged, ckpt_path=str(last) if last.is_file() else None)
     shutil.copyfile(keep.best_model_path if judge else last, work / FINAL_FILE)
     epoch = int(torch.load(work / FINAL_FILE, map_location="cpu", weights_only=True)["epoch"]) + 1

@@ -20,19 +20,26 @@ from torch.utils.data import Sampler
 from torchmetrics.functional.classification import multilabel_average_precision
 
 from handlers.vit import VisionTransformer
+from trainer.processes import Processes
 from trainer.vision.augment import augment
 from trainer.vision.examples import Examples
 from trainer.vision.losses import asymmetric, contrast, towards
 from trainer.vision.options import ViTOptions
 
 Ints = npt.NDArray[np.int64]
+ALONE = Processes()
 
 
 class EpochSampler(Sampler[int]):
-    """Places in an order that hangs on (seed, epoch) alone; Lightning calls :meth:`set_epoch`."""
+    """Places in an order that hangs on (seed, epoch) alone; Lightning calls :meth:`set_epoch`.
 
-    def __init__(self, places: Ints, seed: int) -> None:
+    Of several processes each takes its share of every whole batch of ``batch`` places: together they see in a
+    step what one alone would.
+    """
+
+    def __init__(self, places: Ints, seed: int, batch: int = 1, processes: Processes = ALONE) -> None:
         self.places, self.seed, self.epoch = places, seed, 0
+        self.batch, self.processes = batch, processes
 
     def set_epoch(self, epoch: int) -> None:
         """Epoch whose order is asked for next, from 0."""
@@ -40,18 +47,25 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.places))
+        if self.processes.count > 1:
+            whole = order[: len(order) // self.batch * self.batch].reshape(-1, self.batch)
+            order = whole[:, self.processes.rank :: self.processes.count].ravel()
         yield from (int(i) for i in self.places[order])
 
     def __len__(self) -> int:
-        return len(self.places)
+        if self.processes.count == 1:
+            return len(self.places)
+        return len(self.places) // self.batch * (self.batch // self.processes.count)
 
 
 class PosterModel(lightning.LightningModule):
     """Batches are places in ``examples``: int64 [n]."""
 
-    def __init__(self, examples: Examples, options: ViTOptions, steps: int) -> None:
+    def __init__(
+        self, examples: Examples, options: ViTOptions, steps: int, processes: Processes = ALONE
+    ) -> None:
         super().__init__()
-        self.examples, self.options, self.steps = examples, options, steps
+        self.examples, self.options, self.steps, self.processes = examples, options, steps, processes
         width, components = options.model.width, examples.cells.shape[-1]
         self.vit = VisionTransformer(options.model)
         self.genre_head = nn.Linear(width, len(examples.genres))
@@ -90,7 +104,9 @@ class PosterModel(lightning.LightningModule):
     def training_step(self, places: Tensor, index: int) -> Tensor:
         """One batch of augmented posters against what the teacher saw of them, mirrored where they are."""
         o = self.options
-        chance = torch.Generator().manual_seed((o.seed * 1_000_003 + self.current_epoch) * 100_003 + index)
+        # no two processes draw alike
+        place = index * self.processes.count + self.processes.rank
+        chance = torch.Generator().manual_seed((o.seed * 1_000_003 + self.current_epoch) * 100_003 + place)
         roomy = self._of(self.examples.roomy, places).permute(0, 3, 1, 2)
         pixels, mirrored = augment(
             roomy, o.model.image_height, o.model.image_width, o.smallest_crop, o.jitter, chance
@@ -99,7 +115,14 @@ class PosterModel(lightning.LightningModule):
         seen = torch.where(mirrored[:, None, None], cells[:, 1], cells[:, 0])
         losses, _ = self._losses(pixels, seen, places)
         for name, value in losses.items():
-            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(places))
+            self.log(
+                f"train_{name}",
+                value.detach(),
+                on_step=False,
+                on_epoch=True,
+                batch_size=len(places),
+                sync_dist=self.processes.count > 1,
+            )
         return losses["loss"]
 
     def validation_step(self, places: Tensor, index: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model_store import Package
+from trainer.processes import Processes
 from trainer.progress import Progress
 from trainer.vision.evaluate import compare, load_outside, probe_figures
 from trainer.vision.examples import load_examples
@@ -22,8 +23,10 @@ def run_training(
     work: Path,
     cache: Path,
     progress: Progress,
-) -> Package:
+) -> Package | None:
     """Trains on ``data`` and writes ``root/<name>/<version>``; checkpoints lie in ``work``.
+
+    Under torchrun the first process does what follows the training; the others return None.
 
     Raises:
         DataError: naming file and row, if a table, poster or weight file is missing or bad.
@@ -32,6 +35,8 @@ def run_training(
     """
     examples = load_examples(data, options, cache, progress)
     trained = train_vit(examples, options, work, progress)
+    if not Processes.of_environment().first:
+        return None
     sizes = options.model
     outside = load_outside(data, sizes.image_height, sizes.image_width, cache, progress, options.limit)
     measured = probe_figures(compare(trained.model.vit, outside, options.seed, progress))

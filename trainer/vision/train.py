@@ -11,7 +11,9 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from trainer.exceptions import TrainingError
 from trainer.fitting import LAST_FILE, LOG_FILE, EpochLog, Places, StepReport, claim, quiet_trainer, read_log
+from trainer.processes import Processes
 from trainer.progress import Progress
 from trainer.vision.examples import Examples, split
 from trainer.vision.module import EpochSampler, Ints, PosterModel
@@ -53,10 +55,14 @@ def _has_avx512_bf16() -> bool:
 def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Progress) -> TrainedViT:
     """Trains in folder ``work``, which holds checkpoints and log; a run that stopped there is resumed.
 
+    Under ``torchrun`` all processes train one model, each on its share of every batch (in the contrast a
+    poster then finds its text among that share); every process gets the same model.
+
     Raises:
-        TrainingError: if ``work`` holds a training of other data or options.
+        TrainingError: if ``work`` holds a training of other data or options, or a batch cannot be shared out.
     """
-    torch.set_num_threads(options.threads or os.cpu_count() or 1)
+    processes = Processes.of_environment()
+    torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) // processes.here))
     work.mkdir(parents=True, exist_ok=True)
     claim(work, f"{options.digest} {examples.fingerprint}")
     precision = {"auto": "bf16-mixed" if native_bf16() else "32-true", "32": "32-true", "bf16": "bf16-mixed"}[
@@ -64,8 +70,10 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
     ]
     learnt, held = split(examples.imdb, options.validation_share, options.seed)
     batch = min(options.batch, len(learnt))
+    if batch % processes.count:
+        raise TrainingError(f"{processes.count} processes cannot share a batch of {batch}")
     torch.manual_seed(options.seed)
-    model = PosterModel(examples, options, len(learnt) // batch)
+    model = PosterModel(examples, options, len(learnt) // batch, processes)
     best = ModelCheckpoint(
         work, "best", monitor=CHOSEN_BY, mode="max", save_last=True, enable_version_counter=False
     )
@@ -73,6 +81,8 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
     trainer = quiet_trainer(
         options.epochs,
         [best, stop, EpochLog(work / LOG_FILE), StepReport(progress, "training", model.steps)],
+        work,
+        processes,
         accelerator="auto",
         precision=precision,
     )
@@ -82,10 +92,12 @@ def train_vit(examples: Examples, options: ViTOptions, work: Path, progress: Pro
         warnings.simplefilter("ignore")
         trainer.fit(
             model,
-            _loader(learnt, batch, options.seed, len(examples)),
+            _loader(EpochSampler(learnt, options.seed, batch, processes), len(examples)),
             DataLoader(_Subset(held), batch_size=256),
             ckpt_path=str(last) if last.is_file() else None,
         )
+    # the first has written log and checkpoints when the others go on
+    trainer.strategy.barrier()
     chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     model.load_state_dict(chosen["state_dict"])
     row = next(row for row in read_log(work / LOG_FILE) if int(row["epoch"]) == int(chosen["epoch"]))
@@ -110,5 +122,6 @@ class _Subset(Places):
         return int(self.places[place])
 
 
-def _loader(places: Ints, batch: int, seed: int, count: int) -> DataLoader[int]:
-    return DataLoader(Places(count), batch_size=batch, sampler=EpochSampler(places, seed), drop_last=True)
+def _loader(sampler: EpochSampler, count: int) -> DataLoader[int]:
+    share = sampler.batch // sampler.processes.count
+    return DataLoader(Places(count), batch_size=share, sampler=sampler, drop_last=True)
