@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.report import Goal, publish
 from handlers.engines.machine import cpu_flags, cpu_name
-from model_store import ModelStoreError, build
+from model_store import ModelStoreError, Package, build
 from model_store.compile import compile_package, quantise_package
 from model_store.engines import try_engines
 
@@ -29,9 +31,14 @@ def main() -> None:
     console.print(f"{cpu_name()}: {', '.join(flags) or 'no flags known'}")
     with tempfile.TemporaryDirectory(prefix="marquee-bench-") as folder:
         package = build(PACKAGE, Path(folder) / "models", step=console.print)
-        for make in (compile_package, quantise_package):
+        makes: tuple[Callable[[Package], object], ...] = (
+            compile_package,
+            partial(compile_package, bf16=True),
+            quantise_package,
+        )
+        for make in makes:
             try:
-                make(package)
+                console.print(make(package))
             except ModelStoreError as error:
                 console.print(f"left out: {error}")
         rows = try_engines(package)

@@ -3,93 +3,174 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from handlers.engines.aot_inductor import compiled_file
 from handlers.engines.choose import FP16_FILE, INT8_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
-from handlers.engines.parity import PROBE_FILE, Parity, check_parity, load_probe
+from handlers.engines.parity import PROBE_FILE, Parity, check_parity, compare, load_probe
 from handlers.exceptions import HandlerError
 from model_store.exceptions import ModelStoreError
+from model_store.share import Measure, by_harm, fits, longest_that_fits
 from model_store.store import Package
 
+Make = Callable[[Path, Path, Mapping[str, Any], Sequence[str]], int]
+"""(source, target, probe's inputs, parts): writes ``target``, those parts in reduced precision."""
 
-def quantise_package(package: Package) -> tuple[Path, Parity]:
-    """The int8 file in this machine's folder, and what the probe says of it; it replaces an earlier one.
+
+@dataclass(frozen=True)
+class Reduced:
+    """A file in reduced precision, in this machine's folder."""
+
+    path: Path
+    parity: Parity
+    """What the probe says of it."""
+    parts: int
+    """How much of the graph it is: matrices in int8, nodes in float16."""
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.parity}; {self.parts} of {self.of} parts)"
+
+
+def quantise_package(package: Package) -> Reduced:
+    """The package in int8; it replaces an earlier one.
+
+    Where all matrices together are outside the parity limits in blocks of any size, those that harm most stay
+    in float32: as few as it takes, by measuring (half a minute or so).
 
     Raises:
-        ModelStoreError: the package cannot be read, or int8 is outside the parity limits: then none is kept.
+        ModelStoreError: the package cannot be read, or no matrix can be in int8: then none is kept.
     """
-    from model_store.int8 import quantise
+    from model_store.int8 import BLOCKS, matrices, quantise
 
-    return _reduced(package, INT8_FILE, "int8", quantise)
+    makes: list[Make] = [partial(quantise, block=block) for block in BLOCKS]
+    return _reduced(package, INT8_FILE, "int8", matrices, makes, by_harm)
 
 
-def halve_package(package: Package) -> tuple[Path, Parity]:
-    """As :func:`quantise_package`, in float16: what GPU engines are built from. Proven on the CPU."""
-    from model_store.half import halve
+def halve_package(package: Package) -> Reduced:
+    """As :func:`quantise_package`, in float16: what GPU engines are built from. Proven on the CPU.
 
-    return _reduced(package, FP16_FILE, "float16", lambda source, target, _: halve(source, target))
+    Where the whole graph is outside the limits, its end stays in float32, from where it has to: sums that
+    nearly cancel come last, and nodes are too many to measure each.
+    """
+    from model_store.half import halve, nodes
+
+    def make(source: Path, target: Path, _: Mapping[str, Any], parts: Sequence[str]) -> int:
+        return halve(source, target, parts)
+
+    return _reduced(package, FP16_FILE, "float16", nodes, [make], lambda parts, _: list(parts))
 
 
 def _reduced(
-    package: Package, name: str, called: str, make: Callable[[Path, Path, dict[str, Any]], int]
-) -> tuple[Path, Parity]:
+    package: Package,
+    name: str,
+    called: str,
+    parts_of: Callable[[Path], list[str]],
+    makes: Sequence[Make],
+    ordered: Callable[[Sequence[str], Measure], list[str]],
+) -> Reduced:
+    """By the first of ``makes`` that fits (fastest first, finest last), else what fits by the last."""
     from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 
     folder = _own_folder(package)
-    aside = folder / f".{os.getpid()}.onnx"
+    aside, source = folder / f".{os.getpid()}.onnx", package.path / ONNX_FILE
     try:
         probe = load_probe(package.path / PROBE_FILE)
-        make(package.path / ONNX_FILE, aside, probe.inputs)
-        parity = check_parity(OnnxRuntimeEngine(aside, reduced_precision=True), probe)
-        if not parity.passed:
-            raise ModelStoreError(f"{called} is outside the parity limits: {parity}")
+
+        def measured(make: Make, parts: Sequence[str]) -> Parity:
+            make(source, aside, probe.inputs, parts)
+            return check_parity(OnnxRuntimeEngine(aside, reduced_precision=True), probe)
+
+        def first(parts: Sequence[str]) -> Parity:
+            for make in makes:
+                parity = measured(make, parts)
+                if fits(parity):
+                    break
+            return parity
+
+        def finest(parts: Sequence[str]) -> Parity:
+            return measured(makes[-1], parts)
+
+        parts = chosen = parts_of(source)
+        parity = whole = first(parts)
+        if not fits(whole):
+            order = ordered(parts, finest)
+            chosen = order[: longest_that_fits(order, finest)]
+            parity = first(chosen)
+        if not chosen or not parity.passed:
+            raise ModelStoreError(f"{called} is outside the parity limits: {whole}")
         aside.replace(folder / name)
     except HandlerError as error:
         raise ModelStoreError(f"{package.manifest.reference} cannot be made {called}: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
-    return folder / name, parity
+    return Reduced(folder / name, parity, len(chosen), len(parts))
 
 
-def compile_package(package: Package, threads: int = 1) -> Path:
+def compile_package(package: Package, threads: int = 1, bf16: bool = False) -> Path:
     """The compiled network's file in this machine's folder; it replaces an earlier one. Needs a C++ compiler.
 
     Shapes vary as the manifest says, by the names of the sizes.
 
+    Args:
+        bf16: computes the text model in bfloat16.
+
     Raises:
-        ModelStoreError: the package cannot be read, or the compiler is missing or fails.
+        ModelStoreError: the package cannot be read, or the compiler is missing or fails; or, for bf16, this
+            processor does not multiply it, the package reads no text, or it is outside the parity limits.
     """
     import torch
+    import torch._inductor.config as _inductor
 
     from handlers.networks import load_model
     from model_store.export import dynamic_shapes
 
     folder = _own_folder(package)
-    target = folder / compiled_file(threads)
+    target = folder / compiled_file(threads, bf16)
     aside = folder / f".{os.getpid()}.pt2"
     torch.set_num_threads(threads)
     try:
         network = load_model(package.path)
+        if bf16:
+            _narrow(network, package)
         probe = load_probe(package.path / PROBE_FILE)
         example = {name: torch.from_numpy(value) for name, value in probe.inputs.items()}
         shapes = dynamic_shapes(package.manifest.inputs)
-        with torch.no_grad():
+        if bf16:
+            with torch.no_grad():
+                vectors = network(**example).numpy()
+            if not (parity := compare(vectors, probe.vectors, reduced_precision=True)).passed:
+                raise ModelStoreError(f"bf16 is outside the parity limits: {parity}")
+        with torch.no_grad(), _inductor.patch(freezing=True):
             exported = torch.export.export(network, (), example, dynamic_shapes=shapes)
             torch._inductor.aoti_compile_and_package(exported, package_path=str(aside))
         aside.chmod(0o600)
         aside.replace(target)
     except HandlerError as error:
         raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {error}") from None
+    except ModelStoreError:
+        raise
     except Exception as error:  # torch's compiler raises dozens of kinds
         reason = str(error).strip().splitlines() or [repr(error)]
         raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {reason[0]}") from None
     finally:
         aside.unlink(missing_ok=True)
     return target
+
+
+def _narrow(network: Any, package: Package) -> None:
+    from model_store.narrow import multiplies_bf16, narrow
+
+    if not multiplies_bf16():
+        raise ModelStoreError("this processor does not multiply bf16 (no avx512_bf16, no amx_bf16)")
+    if not hasattr(network, "bert"):
+        raise ModelStoreError(f"{package.manifest.reference} reads no text: there is nothing to do in bf16")
+    narrow(network.bert)
 
 
 def _own_folder(package: Package) -> Path:

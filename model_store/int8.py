@@ -3,7 +3,7 @@
 Plain dynamic int8 gives every activation tensor one scale; a few outlying channels and tokens of BERT then
 cost cosine 0.92 to 0.99. Two things mend that: each channel is divided by a factor that moves the outliers
 into the weights (SmoothQuant, Xiao et al. 2023, equation 4), and ``MatMulNBits`` with accuracy level 4 gives
-each row's block of channels a scale of its own.
+each row's block of channels a scale of its own. Finer blocks are closer and slower.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-BLOCK = 128
+from model_store.graphs import load_named
+
+BLOCKS = (128, 64, 32)
+"""Channels that share a scale: fewer are finer, and a little slower."""
 ALPHA = 0.6
 """How much of an outlier moves into the weights."""
 SMALLEST = 64
@@ -30,21 +33,33 @@ SMALLEST = 64
 Array = npt.NDArray[Any]
 
 
-def quantise(source: Path, target: Path, inputs: Mapping[str, Array], alpha: float | None = ALPHA) -> int:
+def matrices(source: Path) -> list[str]:
+    """The names of those multiplications that int8 could make faster, in the order of the graph."""
+    return [node.name for node in _found(load_named(source))]
+
+
+def quantise(
+    source: Path,
+    target: Path,
+    inputs: Mapping[str, Array],
+    only: Collection[str] | None = None,
+    alpha: float | None = ALPHA,
+    block: int = BLOCKS[0],
+) -> int:
     """Writes ``target``, ``source`` with its matrices in int8; how many there are.
 
     Args:
         inputs: what the factors are calibrated on.
+        only: those of :func:`matrices` that are; all by default.
+        alpha: how much of outliers moves into the weights; ``None`` leaves them.
+        block: one of :data:`BLOCKS`.
     """
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    model = onnx.load(source)
+    model = load_named(source)
     del model.graph.value_info[:]
-    weights = {one.name: one for one in model.graph.initializer}
-    for number, node in enumerate(model.graph.node):
-        node.name = node.name or f"node_{number}"
-    chosen = [node for node in model.graph.node if _wanted(node, weights)]
-    if alpha is not None:
+    chosen = [node for node in _found(model) if only is None or node.name in only]
+    if alpha is not None and chosen:
         smooth(model, chosen, largest(model, {node.input[0] for node in chosen}, inputs), alpha)
     names = {node.name for node in chosen}
     left_out = [node.name for node in model.graph.node if node.name not in names]
@@ -53,13 +68,18 @@ def quantise(source: Path, target: Path, inputs: Mapping[str, Array], alpha: flo
     logger.setLevel(logging.ERROR)
     try:
         quantiser = MatMulNBitsQuantizer(
-            model, bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4, nodes_to_exclude=left_out
+            model, bits=8, block_size=block, is_symmetric=True, accuracy_level=4, nodes_to_exclude=left_out
         )
         quantiser.process()
         quantiser.model.save_model_to_file(str(target))
     finally:
         logger.setLevel(level)
     return len(chosen)
+
+
+def _found(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    weights = {one.name: one for one in model.graph.initializer}
+    return [node for node in model.graph.node if _wanted(node, weights)]
 
 
 def _wanted(node: onnx.NodeProto, weights: Mapping[str, onnx.TensorProto]) -> bool:

@@ -15,36 +15,37 @@ from model_store import find
 @click.option(
     "--engine",
     "engines",
-    type=click.Choice(["int8", "aotinductor", "fp16"]),
+    type=click.Choice(["int8", "bf16", "aotinductor", "fp16"]),
     multiple=True,
-    help="which; int8 and aotinductor by default",
+    help="which; by default int8, and bf16 where the processor multiplies that, else aotinductor",
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="compiled in; workers use 1")
 @AS_JSON
 def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bool) -> None:
-    """Make engines of REFERENCE for this machine: int8 matrices, native code (AOTInductor), float16 for GPUs.
+    """Make engines of REFERENCE for this machine: int8, native code (AOTInductor), float16 for GPUs.
 
     They lie beside the packages, not in them, and are never loaded on another kind of machine; workers take
-    the first that proves itself. int8 or fp16 outside the parity limits is not kept (exit code 1).
-    AOTInductor needs a C++ compiler and a minute or two.
+    the first that proves itself. What int8 or fp16 would take outside the parity limits stays in float32,
+    found by measuring; where nothing is left, exit code 1.
+    bf16 is native code too, its text model in bfloat16. Native code needs a C++ compiler and some minutes.
 
     \b
     Example:
       marquee model compile item-encoder@1
     """
     from model_store.compile import compile_package, halve_package, quantise_package
+    from model_store.narrow import multiplies_bf16
 
     settings = load_settings()
     made: dict[str, str] = {}
     with package_errors(), bars(as_json) as progress:
         package = find(reference, settings.models, trust(settings))
-        for engine in engines or ("aotinductor", "int8"):
+        for engine in engines or ("bf16" if multiplies_bf16() else "aotinductor", "int8"):
             progress.step(f"{package.manifest.reference}: {engine}")
             if engine in ("int8", "fp16"):
-                path, parity = quantise_package(package) if engine == "int8" else halve_package(package)
-                made[engine] = f"{path} ({parity})"
+                made[engine] = str(quantise_package(package) if engine == "int8" else halve_package(package))
             else:
-                made[engine] = str(compile_package(package, threads))
+                made[engine] = str(compile_package(package, threads, bf16=engine == "bf16"))
     if as_json:
         print_json({"package": package.manifest.reference, "threads": threads, **made})
     else:

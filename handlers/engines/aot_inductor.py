@@ -15,29 +15,28 @@ from handlers.engines.base import Inputs, Outputs
 from handlers.exceptions import EngineUnavailableError
 
 
-def compiled_file(threads: int) -> str:
+def compiled_file(threads: int, bf16: bool = False) -> str:
     """Name of the file for so many threads."""
-    return f"model.cpu.{threads}.pt2"
+    return f"model.cpu.{threads}{'.bf16' if bf16 else ''}.pt2"
 
 
 class AotInductorEngine:
-    """A compiled network; ``threads`` must be what it was compiled with."""
+    """A compiled network; ``threads`` and ``bf16`` (of its text model) are what it was compiled with."""
 
-    name = "aotinductor"
-    reduced_precision = False
-
-    def __init__(self, folder: Path | None, threads: int = 1) -> None:
+    def __init__(self, folder: Path | None, threads: int = 1, bf16: bool = False) -> None:
         """Loads what was compiled into ``folder``.
 
         Raises:
             EngineUnavailableError: nothing was compiled here, somebody else could have put it there, or torch
                 is missing or refuses it.
         """
-        if folder is None or not (folder / compiled_file(threads)).is_file():
+        self.name = "aotinductor-bf16" if bf16 else "aotinductor"
+        self.reduced_precision = bf16
+        if folder is None or not (folder / compiled_file(threads, bf16)).is_file():
             raise EngineUnavailableError(
                 f"not compiled on this machine for {threads} threads; `marquee model compile` does it"
             )
-        path = folder / compiled_file(threads)
+        path = folder / compiled_file(threads, bf16)
         for place in (folder, path):
             if place.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise EngineUnavailableError(f"{place} may be written by others, so its code is not run")

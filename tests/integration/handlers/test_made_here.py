@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
+import torch
 
 from deploy.stack.torchserve import TorchServe
 from handlers.encoding import ItemEncoder
 from handlers.engines.choose import FP16_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
+from handlers.engines.parity import PROBE_FILE, compare, load_probe
+from handlers.networks import load_model
 from model_store import Package, find
 from model_store.compile import compile_package, halve_package, quantise_package
 from model_store.engines import try_engines
+from model_store.narrow import multiplies_bf16, narrow
 from tests.integration.encoder.tiny import NAME, VERSION, tiny_package
 
 
@@ -28,8 +33,10 @@ def package(torchserve_service: TorchServe, tmp_path: Path) -> Package:
 
 def test_int8_is_taken_once_made_and_passed_over_once_damaged(package: Package) -> None:
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
-    path, parity = quantise_package(package)
-    assert parity.passed
+    made = quantise_package(package)
+    path = made.path
+    assert made.parity.passed
+    assert made.parts == made.of > 30, "all of BERT's"
     assert path.parent == machine_folder(package.path)
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime-int8"
     assert find(NAME, package.path.parents[1]).manifest == package.manifest
@@ -38,9 +45,11 @@ def test_int8_is_taken_once_made_and_passed_over_once_damaged(package: Package) 
 
 
 def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_from(package: Package) -> None:
-    path, parity = halve_package(package)
+    made = halve_package(package)
+    path, parity = made.path, made.parity
     assert parity.passed
     assert parity.cosine < 1.0
+    assert made.parts == made.of
     assert path == machine_folder(package.path) / FP16_FILE
     assert path.stat().st_size < 0.6 * (package.path / ONNX_FILE).stat().st_size
     half = onnx.load(path)
@@ -48,6 +57,28 @@ def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_fro
     assert [one.type.tensor_type.elem_type for one in half.graph.output] == [onnx.TensorProto.FLOAT]
     # on a CPU nobody serves by it
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+
+
+@pytest.mark.skipif(not multiplies_bf16(), reason="this processor does not multiply bf16")
+def test_bert_in_bf16_says_nearly_the_same(package: Package) -> None:
+    network: Any = load_model(package.path)
+    narrow(network.bert)
+    probe = load_probe(package.path / PROBE_FILE)
+    with torch.inference_mode():
+        said = network(**{name: torch.from_numpy(value) for name, value in probe.inputs.items()}).numpy()
+    assert compare(said, probe.vectors, reduced_precision=True).passed
+    assert not compare(said, probe.vectors, reduced_precision=False).passed, "it is in bf16"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not multiplies_bf16(), reason="this processor does not multiply bf16")
+def test_code_compiled_in_bf16_is_taken_first(package: Package) -> None:
+    compile_package(package, bf16=True)
+    rows = {row.engine: row for row in try_engines(package)}
+    assert rows["aotinductor-bf16"].taken, rows["aotinductor-bf16"].reason
+    assert not rows["aotinductor"].passed
+    assert ItemEncoder.load(package.path).engine.name == "aotinductor-bf16"
 
 
 @pytest.mark.full

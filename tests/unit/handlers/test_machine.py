@@ -71,4 +71,11 @@ def test_code_that_others_could_have_put_there_is_not_run(tmp_path: Path) -> Non
 
 def test_the_order_of_engines(tmp_path: Path) -> None:
     names = [candidate.name for candidate in candidates(tmp_path, 1)]
-    assert names == ["tensorrt", "onnxruntime-int8", "aotinductor", "onnxruntime", "eager"]
+    assert names == [
+        "tensorrt",
+        "aotinductor-bf16",
+        "onnxruntime-int8",
+        "aotinductor",
+        "onnxruntime",
+        "eager",
+    ]
