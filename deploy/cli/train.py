@@ -79,6 +79,13 @@ command.add_command(train_vit.vit)
     help="what a film's genres, year and people count beside its ratings, where a like counts 1",
 )
 @click.option(
+    "--top-weight",
+    callback=_auto,
+    default="auto",
+    show_default=True,
+    help="what the highest rating counts, where other likes count 1",
+)
+@click.option(
     "--activity-power",
     callback=_auto,
     default="auto",
@@ -138,6 +145,7 @@ def space(
     regularisation: float,
     neutral: float,
     side_weight: float,
+    top_weight: float,
     activity_power: float,
     like_threshold: float,
     half_count: float,
@@ -173,6 +181,7 @@ def space(
         regularisation=regularisation,
         neutral_weight=neutral,
         side_weight=side_weight,
+        top_weight=top_weight,
         activity_power=activity_power,
         like_threshold=like_threshold,
         half_count=half_count,

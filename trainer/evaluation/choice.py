@@ -13,7 +13,7 @@ from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.space.collaborative import count_weights
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
-from trainer.space.options import ACTIVITY_POWERS, SIDE_WEIGHTS
+from trainer.space.options import ACTIVITY_POWERS, SIDE_WEIGHTS, TOP_WEIGHTS
 from trainer.space.targets import Targets
 from trainer.space.tuning import fit_content
 
@@ -143,9 +143,9 @@ def choose(
 ) -> Choice:
     """The numbers that rank held-out training ratings best; ``dim`` fixes the dimension.
 
-    First dim and lambda, then what the catalogue counts, how far busy users are shortened, the neutral weight
-    and the like threshold (each with lambda near the last one), then the half count of content against
-    ratings.
+    First dim and lambda, then what the catalogue counts, how far busy users are shortened, the highest
+    rating, the neutral weight and the like threshold (each with lambda near the last one), then the half
+    count of content against ratings.
 
     Raises:
         ValueError: if nothing can be held out.
@@ -175,6 +175,7 @@ def _grids(features: FilmFeatures | None) -> dict[str, Sequence[float]]:
     weights = {"side_weight": SIDE_WEIGHTS} if features is not None else {}
     return weights | {
         "activity_power": ACTIVITY_POWERS,
+        "top_weight": TOP_WEIGHTS,
         "neutral_weight": NEUTRAL_WEIGHTS,
         "like_threshold": LIKE_THRESHOLDS,
     }

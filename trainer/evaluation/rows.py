@@ -24,7 +24,7 @@ from trainer.space.matrix import Interactions
 from trainer.vision.report import posters_row
 from trainer.vision.teacher import WEIGHTS
 
-EASE_LAMBDAS = (200.0, 400.0, 800.0, 1600.0)
+EASE_LAMBDAS = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ ROWS: tuple[Row, ...] = (
             "plain >= 0.41, re-ranked >= 0.42, NDCG@10",
             (f"ml-100k/u{n}.base", f"ml-100k/u{n}.test", "ml-100k/u.item"),
             ml_100k(n),
-            revision=2,
+            revision=3,
         )
         for n in range(1, 6)
     ),
@@ -148,7 +148,7 @@ ROWS: tuple[Row, ...] = (
         "above EASE with the same targets, paired; re-ranked above plain",
         ("ml-1m/ratings_train.csv.gz", "ml-1m/movies.dat"),
         ml_1m(0),
-        revision=2,
+        revision=3,
     ),
     Row(
         "ml-100k-few",

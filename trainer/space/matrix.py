@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from trainer.data.ratings import Ratings
+from trainer.data.ratings import MAX_VALUE, Ratings
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,13 @@ class Interactions:
         """(users, items)."""
         return len(self.user_ids), len(self.item_ids)
 
-    def matrix(self, threshold: float, neutral_weight: float) -> sp.csr_matrix:
-        """float64 csr [users, items]: 1 for liked (>= ``threshold``), ``neutral_weight`` for other rated."""
-        weights = np.where(self.values >= threshold, 1.0, neutral_weight)
+    def matrix(self, threshold: float, neutral_weight: float, top_weight: float = 1.0) -> sp.csr_matrix:
+        """float64 csr [users, items]: 1 for liked (>= ``threshold``), ``neutral_weight`` for other rated.
+
+        Liked items with the highest rating there can be count ``top_weight``.
+        """
+        liked = np.where(self.values >= MAX_VALUE, top_weight, 1.0)
+        weights = np.where(self.values >= threshold, liked, neutral_weight)
         return sp.csr_matrix((weights, (self.users, self.items)), shape=self.shape)
 
     def liked(self, threshold: float) -> sp.csr_matrix:

@@ -9,9 +9,10 @@ AUTO = -1.0
 """Says: choose it on a validation part of the training data."""
 
 REGULARISATIONS = (50.0, 100.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0)
+TOP_WEIGHTS = (1.25, 1.0, 1.5)
 ACTIVITY_POWERS = (0.4, 0.0)
 SIDE_WEIGHTS = (4.0, 0.0, 2.0, 8.0)
-"""The first of both grids is where the search begins."""
+"""The first of these three grids is where the search begins."""
 HALF_COUNTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -26,6 +27,8 @@ class SpaceOptions:
     neutral_weight: float = 0.5
     """What a rated but not liked item counts in Y."""
     like_threshold: float = 4.0
+    top_weight: float = AUTO
+    """What the highest rating counts in Y, where other likes count 1; > 0."""
     activity_power: float = AUTO
     """How far busy users' rows are shortened, 0 to 1 (:mod:`trainer.space.targets`)."""
     side_weight: float = AUTO

@@ -1,9 +1,10 @@
 """What the collaborative vectors of a space are made of: ratings, and what a catalogue says of films. Pure.
 
-The rows of Y (DESIGN 10.6) are users. Two things make it better where ratings are few: rows of busy users are
-made shorter, for they would otherwise speak loudest; and genres, years and people stand in Y as further rows,
-as if each were a user who likes all its films (closed-form collaborative filtering with side information:
-Jeunen, Van Balen & Goethals, RecSys 2020, section 3).
+The rows of Y (DESIGN 10.6) are users. Three things make it better where ratings are few: the highest rating
+counts more than other likes; rows of busy users are made shorter, for they would otherwise speak loudest; and
+genres, years and people stand in Y as further rows, as if each were a user who likes all its films
+("Closed-form models for collaborative filtering with side-information", Jeunen, Van Balen & Goethals, RecSys
+2020).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Targets:
     neutral_weight: float = 0.5
     """What a rated but not liked item counts in Y."""
     like_threshold: float = 4.0
+    top_weight: float = 1.0
+    """What the highest rating counts in Y, where other likes count 1."""
     activity_power: float = 0.0
     """p: a user's row is divided by (its length / the mean length) ** p, 0 to 1."""
     side_weight: float = 0.0
@@ -39,7 +42,7 @@ class Targets:
 
     def matrix(self, ratings: Interactions, side: Float64 | None = None) -> sp.csr_matrix:
         """Y, float64 csr [users + f, items]; ``side`` [items, f] holds no rating, its rows get length 1."""
-        y = ratings.matrix(self.like_threshold, self.neutral_weight)
+        y = ratings.matrix(self.like_threshold, self.neutral_weight, self.top_weight)
         if self.activity_power:
             y = _shortened(y, self.activity_power)
         if side is None or not self.side_weight:

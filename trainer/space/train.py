@@ -207,6 +207,7 @@ def _parameters(options: SpaceOptions, tuned: Tuned) -> dict[str, float | int | 
         "lambda": tuned.targets.regularisation,
         "neutral_weight": options.neutral_weight,
         "like_threshold": options.like_threshold,
+        "top_weight": tuned.targets.top_weight,
         "activity_power": tuned.targets.activity_power,
         "side_weight": tuned.targets.side_weight,
         "half_count": tuned.half_count,

@@ -19,6 +19,7 @@ from trainer.space.options import (
     PENALTIES,
     REGULARISATIONS,
     SIDE_WEIGHTS,
+    TOP_WEIGHTS,
     SpaceOptions,
 )
 from trainer.space.targets import Targets
@@ -78,8 +79,8 @@ def _choices(option: float, grid: Sequence[float]) -> Sequence[float]:
 def choose_targets(data: Interactions, side: Float64, options: SpaceOptions) -> Targets:
     """The vectors of rated films that rank held-out ratings best, without the content of the encoder.
 
-    One number after the other, lambda with each: what the catalogue counts, then busy users. ``side``
-    [items, f] are genres, year and people.
+    One number after the other, lambda with each: what the catalogue counts, busy users, the highest rating.
+    ``side`` [items, f] are genres, year and people.
     """
     part, validation = rating_cut(data, options)
     liked, rated = part.liked(options.like_threshold), part.rated()
@@ -94,17 +95,25 @@ def choose_targets(data: Interactions, side: Float64, options: SpaceOptions) -> 
             tried.append((float(ranked.ndcg.mean()), trial))
         return max(tried, key=lambda one: one[0])
 
-    powers = _choices(options.activity_power, ACTIVITY_POWERS)
+    grids = {
+        "side_weight": _choices(options.side_weight, SIDE_WEIGHTS),
+        "activity_power": _choices(options.activity_power, ACTIVITY_POWERS),
+        "top_weight": _choices(options.top_weight, TOP_WEIGHTS),
+    }
     start = Targets(
         dim=options.dim,
         neutral_weight=options.neutral_weight,
         like_threshold=options.like_threshold,
-        activity_power=powers[0],
     )
-    weights = _choices(options.side_weight, SIDE_WEIGHTS)
-    best = max((best_lambda(replace(start, side_weight=one)) for one in weights), key=lambda one: one[0])
-    others = [best_lambda(replace(best[1], activity_power=one)) for one in powers[1:]]
-    return max([best, *others], key=lambda one: one[0])[1]
+    best = best_lambda(_with(start, {name: grid[0] for name, grid in grids.items()}))
+    for name, grid in grids.items():
+        others = [best_lambda(_with(best[1], {name: one})) for one in grid[1:]]
+        best = max([best, *others], key=lambda one: one[0])
+    return best[1]
+
+
+def _with(targets: Targets, numbers: dict[str, float]) -> Targets:
+    return replace(targets, **numbers)  # type: ignore[arg-type]
 
 
 def rating_cut(data: Interactions, options: SpaceOptions) -> tuple[Interactions, Interactions]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,17 @@ def test_without_both_numbers_y_is_made_of_ratings_alone() -> None:
     np.testing.assert_allclose(plain.vectors(data), want)
 
 
+def test_the_highest_rating_may_count_more_than_other_likes() -> None:
+    data = replace(tastes(0.2, GENRE), values=np.resize([5.0, 4.0, 3.0], len(tastes(0.2, GENRE).values)))
+    y = Targets(top_weight=1.25).matrix(data)
+    cells = np.asarray(y[data.users, data.items]).ravel()
+    assert cells.tolist() == np.resize([1.25, 1.0, 0.5], len(cells)).tolist()
+    # what is not even liked is not raised
+    assert Targets(top_weight=1.25, like_threshold=5.5).matrix(data).max() == 0.5
+
+
 def test_rows_of_busy_users_become_shorter_and_the_mean_one_stays() -> None:
-    data = tastes(0.2, GENRE).take(np.ones(1, dtype=bool).repeat(len(tastes(0.2, GENRE).values)))
+    data = tastes(0.2, GENRE)
     lengths = np.sqrt(data.matrix(4.0, 0.5).power(2).sum(axis=1)).A1
     for power in (0.4, 1.0):
         got = np.sqrt(Targets(activity_power=power).matrix(data).power(2).sum(axis=1)).A1
@@ -83,6 +94,6 @@ def test_what_the_catalogue_counts_is_chosen_by_held_out_ratings(follows: bool) 
 
 def test_numbers_that_are_given_are_kept() -> None:
     data = tastes(0.2, GENRE)
-    options = SpaceOptions(dim=8, regularisation=33.0, activity_power=0.2, side_weight=1.5)
+    options = SpaceOptions(dim=8, regularisation=33.0, top_weight=1.1, activity_power=0.2, side_weight=1.5)
     tuned = tune(data, FilmFeatures(SIDE, SIDE), options)
-    assert tuned.targets == Targets(8, 33.0, 0.5, 4.0, 0.2, 1.5)
+    assert tuned.targets == Targets(8, 33.0, 0.5, 4.0, 1.1, 0.2, 1.5)
