@@ -59,6 +59,7 @@ class Indexer(threading.Thread):
         )
         self._accept_loss, self._positions = accept_loss, positions
         self._gone: set[int] = set()
+        self._begun: dict[int, int] = {}
         self._member = ""
         self._held: Held | None = None
         self._backoff = Backoff(0.2, 5.0)
@@ -128,6 +129,7 @@ class Indexer(threading.Thread):
 
     def _consume(self, consumer: Consumer) -> None:
         self._gone.clear()
+        self._begun.clear()
         first = consumer.poll(0.05)
         self._state.polled("items")
         if first is None:
@@ -258,11 +260,16 @@ class Indexer(threading.Thread):
         consumer.resume(running)
 
     def _rewind(self, consumer: Consumer, begins: dict[int, int]) -> None:
-        """Back to where the batch began, which is what is committed; it alone had been read further."""
-        owned = {p.partition for p in consumer.assignment()} - self._gone
+        """Back to where the batch began, which is what is committed; it alone had been read further.
+
+        What was revoked and assigned again while the batch came in, in one poll even, is read from where the
+        new assignment began: another may have committed meanwhile.
+        """
+        owned = {p.partition for p in consumer.assignment()} - (self._gone - self._begun.keys())
         for partition, begin in begins.items():
             if partition in owned:
-                consumer.seek(TopicPartition(self._items, partition, begin))
+                start = self._begun.get(partition, begin)
+                consumer.seek(TopicPartition(self._items, partition, start))
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         wanted = [(p.topic, p.partition) for p in places]
@@ -282,6 +289,7 @@ class Indexer(threading.Thread):
         if starts.begin:
             consumer.incremental_assign(starts.begin)
             self._positions.update({(p.topic, p.partition): p.offset for p in starts.begin})
+            self._begun.update({p.partition: p.offset for p in starts.begin})
             self._removals.assigned(starts.begin)
             if self._held is not None:
                 consumer.pause(starts.begin)
@@ -292,6 +300,8 @@ class Indexer(threading.Thread):
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         gone = {p.partition for p in places}
         self._gone |= gone
+        for partition in gone:
+            self._begun.pop(partition, None)
         self._removals.revoked(gone)
         held = self._held
         if held is not None and gone & held.begins.keys():
