@@ -21,7 +21,8 @@ from benchmarks._services import wait_for
 from deploy.stack.ports import free_ports
 from deploy.stack.torchserve import TorchServe
 from handlers.trust import MODELS_VARIABLE
-from model_store import Package
+from model_store import ModelStoreError, Package, build
+from model_store.compile import quantise_package
 
 LITSERVE = Path(__file__).parent / "litserve"
 STARTED_S = 120.0
@@ -31,6 +32,16 @@ console = Console(stderr=True)
 def ask(http: httpx.Client, url: str, body: bytes) -> None:
     """One request, answered with 200."""
     http.post(url, content=body, headers={"content-type": KIND}).raise_for_status()
+
+
+def quantised(reference: str, models: Path) -> Package:
+    """The package built below ``models``, with an int8 engine where that is within the parity limits."""
+    package = build(reference, models, step=console.print)
+    try:
+        quantise_package(package)
+    except ModelStoreError as error:
+        console.print(f"left out: {error}")
+    return package
 
 
 @contextlib.contextmanager

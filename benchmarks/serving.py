@@ -21,12 +21,11 @@ import msgspec
 from rich.console import Console
 
 from benchmarks._context import Context
-from benchmarks._servers import ask, litserve, registered, torchserve
+from benchmarks._servers import ask, litserve, quantised, registered, torchserve
 from benchmarks._timing import interleaved, percentiles, together
 from benchmarks.report import Goal, publish
 from handlers.item_encoder import ItemEncoderHandler
-from model_store import ModelStoreError, Package, build
-from model_store.compile import quantise_package
+from model_store import Package
 from model_store.probe_items import PROBE_ITEMS
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
@@ -79,11 +78,7 @@ def main() -> None:
     overhead = {OURS: float("inf"), THEIRS: float("inf")}
     with tempfile.TemporaryDirectory(prefix="marquee-bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        package = build(PACKAGE, folder / "models", step=console.print)
-        try:
-            quantise_package(package)
-        except ModelStoreError as error:
-            console.print(f"left out: {error}")
+        package = quantised(PACKAGE, folder / "models")
         here = in_process(package, asked)
         limits = httpx.Limits(max_connections=2 * CLIENTS, max_keepalive_connections=2 * CLIENTS)
         with (

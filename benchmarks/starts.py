@@ -19,11 +19,10 @@ import httpx
 import psutil
 from rich.console import Console
 
-from benchmarks._servers import ask, litserve, registered, torchserve
+from benchmarks._servers import ask, litserve, quantised, registered, torchserve
 from benchmarks.report import publish
 from benchmarks.serving import bodies
-from model_store import ModelStoreError, Package, build
-from model_store.compile import quantise_package
+from model_store import Package
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
 REPEATS = 3
@@ -91,11 +90,7 @@ def main() -> None:
     found: dict[str, list[dict[str, float]]] = {"TorchServe": [], "LitServe": []}
     with tempfile.TemporaryDirectory(prefix="marquee-bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        package = build(PACKAGE, folder / "models", step=console.print)
-        try:
-            quantise_package(package)
-        except ModelStoreError as error:
-            console.print(f"left out: {error}")
+        package = quantised(PACKAGE, folder / "models")
         with litserve(package, folder, 1, 0):
             console.print("both are installed")
         for number in range(REPEATS):

@@ -19,9 +19,9 @@ from trainer.evaluation.kernel import Kernel, Likeness, choose_kernel, likeness,
 from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.evaluation.served import matrices
 from trainer.evaluation.statistics import paired
-from trainer.space.collaborative import item_vectors, top_eigenpairs
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
+from trainer.space.targets import Targets
 from trainer.space.train import feature_config
 from trainer.space.tuning import sample_weights
 
@@ -102,8 +102,8 @@ class Case:
 
 def case(train: Interactions, test: Interactions, asked: Mask, regularisation: float) -> Case:
     """With targets from the training ratings."""
-    w, v = top_eigenpairs(train.matrix(RELEVANT, NEUTRAL_WEIGHT), DIM)
-    return Case(train, test, asked, item_vectors(w, v, regularisation, DIM))
+    targets = Targets(DIM, regularisation, NEUTRAL_WEIGHT, RELEVANT)
+    return Case(train, test, asked, targets.vectors(train))
 
 
 @dataclass(frozen=True)

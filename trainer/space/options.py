@@ -12,7 +12,7 @@ REGULARISATIONS = (50.0, 100.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.
 TOP_WEIGHTS = (1.25, 1.0, 1.5)
 ACTIVITY_POWERS = (0.4, 0.0)
 SIDE_WEIGHTS = (4.0, 0.0, 2.0, 8.0)
-"""The first of these three grids is where the search begins."""
+"""The search begins with the first number of each of these three grids."""
 HALF_COUNTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 
