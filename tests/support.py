@@ -100,6 +100,11 @@ class MarqueeProcess:
         """Everything it has written so far."""
         return self.output.read_text(errors="replace")
 
+    def ending(self, lines: int = 40) -> str:
+        """What it is, its exit status (None: it lives), and the last it has written."""
+        last = "\n".join(self.text().splitlines()[-lines:])
+        return f"--- {' '.join(self.arguments)}, exit status {self.process.poll()}\n{last}"
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal, such as SIGSTOP."""
         self.process.send_signal(number)

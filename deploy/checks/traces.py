@@ -17,6 +17,7 @@ from deploy.checks.proven import ProvenFiles
 from deploy.checks.reading import Record, TopicReader, quiet_admin
 from streaming.events.codec import content_type
 from streaming.exceptions import UnavailableError
+from streaming.kafka.answers import answered
 from streaming.settings import Settings
 
 DAY_MS = 86_400_000
@@ -190,7 +191,11 @@ def _config(settings: Settings, topic: str) -> dict[str, str]:
 
     admin = quiet_admin(settings)
     answers = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)], request_timeout=15)
-    return {name: entry.value for future in answers.values() for name, entry in future.result(20).items()}
+    try:
+        found = [answered(future, 20) for future in answers.values()]
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka does not answer: {error.args[0].str()}") from None
+    return {name: entry.value for entries in found for name, entry in entries.items()}
 
 
 def _files(home: Path) -> Iterator[Path]:

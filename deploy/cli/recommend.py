@@ -12,7 +12,7 @@ from deploy.cli.settings import load_settings
 
 @click.command()
 @click.argument("user")
-@click.option("-k", type=click.IntRange(1, 500), default=10, show_default=True, help="how many films")
+@click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
 @click.option("--genre", help="only films of this genre")
 @click.option("--year-from", type=int, help="only films from this year on")
 @click.option("--year-to", type=int, help="only films up to this year")

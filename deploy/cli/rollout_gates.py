@@ -200,7 +200,7 @@ def _act(settings: Settings, found: Any, operator: str, reason: str, limits: Pat
         return {"aborted": found.space, "dropped": dropped}
     if found.verdict == "passed" and found.name == "canary":
         planned = plan(settings, "promote", found.space)
-        left = missing(planned.before, found.space, load_limits(limits or FILE).promote.gates)
+        left = missing(planned.before, found.space, load_limits(limits or FILE).promote)
         if left:
             return {"not_promoted": "; ".join(left)}
         make(settings, planned, operator, reason or "gate canary passed")

@@ -130,7 +130,7 @@ def _carry_out(
     planned = plan(settings, move, space, percent)
     lines = planned.lines()
     if move == "promote" and planned.written:
-        wanted = load_limits().promote.gates
+        wanted = load_limits().promote
         if force:
             reason = forced_reason(planned.before, planned.space, wanted, reason)
             lines.append(f"reason: {reason}")

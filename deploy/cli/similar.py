@@ -12,7 +12,7 @@ from deploy.cli.settings import load_settings
 
 @click.command()
 @click.argument("item")
-@click.option("-k", type=click.IntRange(1, 500), default=10, show_default=True, help="how many films")
+@click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
 @AS_JSON
 def command(item: str, k: int, as_json: bool) -> None:
     """Films like ITEM, nearest first.

@@ -21,6 +21,7 @@ from deploy.data.table import RatingTable, rating_table
 from streaming.blobs import BlobStore
 from streaming.events import InvalidEventError, Item, RatingEvent, decode_item, encode
 from streaming.exceptions import UnavailableError
+from streaming.kafka.answers import answered
 from streaming.partition import partition_of
 from streaming.posters import InvalidPosterError, check_poster
 from streaming.settings import Settings
@@ -268,8 +269,8 @@ class DataImport:
         admin = quiet_admin(self._settings)
         names = [self._names.ratings, self._names.items]
         try:
-            cluster = admin.describe_cluster(request_timeout=15).result(20)
+            cluster = answered(admin.describe_cluster(request_timeout=15), 20)
             topics = admin.describe_topics(TopicCollection(names), request_timeout=15)
-            return [str(cluster.cluster_id), *(f"{n}:{topics[n].result(20).topic_id}" for n in names)]
+            return [str(cluster.cluster_id), *(f"{n}:{answered(topics[n], 20).topic_id}" for n in names)]
         except KafkaException as error:
             raise UnavailableError(f"Kafka does not answer: {error.args[0].str()}") from None

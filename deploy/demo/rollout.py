@@ -159,7 +159,7 @@ def gate(play: Play, name: str, space: str) -> None:
 
 def ungated(play: Play, space: str) -> list[str]:
     """What `promote` needs besides: nothing where every gate has passed, else to be told to go past."""
-    left = missing(read_control(play.settings), space, load_limits().promote.gates)
+    left = missing(read_control(play.settings), space, load_limits().promote)
     for clause in left:
         play.say(f"promoted all the same, though {clause}: a rehearsal has few visitors")
     play.report.add(forced=left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -18,6 +19,7 @@ from streaming.control.state import ControlState
 from streaming.control.writer import change_control
 from streaming.encoder.management import unregister_version
 from streaming.exceptions import UnavailableError
+from streaming.kafka.answers import answered
 from streaming.kafka.config import admin_options
 from streaming.milvus.client import MilvusStore
 from streaming.settings import Settings
@@ -94,9 +96,9 @@ def _delete_groups(settings: Settings, groups: Sequence[str]) -> None:
             time.sleep(0.5)
 
 
-def _deleted(group: str, future: object) -> bool:
+def _deleted(group: str, future: Future[None]) -> bool:
     try:
-        future.result(15.0)  # type: ignore[attr-defined]
+        answered(future, 15.0)
     except KafkaException as error:
         code = error.args[0].code()
         if code == KafkaError.GROUP_ID_NOT_FOUND:

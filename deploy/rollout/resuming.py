@@ -91,7 +91,7 @@ class Driver:
 
     def promote_ungated(self, space: SpaceDocument) -> SpaceDocument:
         """Make it champion whatever its gates say; the history keeps which of them were overridden."""
-        state, wanted = read_control(self.settings), load_limits().promote.gates
+        state, wanted = read_control(self.settings), load_limits().promote
         reason = forced_reason(state, space.space, wanted, self.reason)
         return replace(self, reason=reason).advance("promote", space)
 

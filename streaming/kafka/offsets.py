@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from streaming.kafka.admin import OffsetAdmin
+from streaming.kafka.answers import answered
 from streaming.kafka.exceptions import KafkaUnavailableError
 
 Place = tuple[str, int]
@@ -71,8 +72,8 @@ class OffsetQuery:
         infos: dict[Place, Any] = {}
         for place, future in self._futures.items():
             try:
-                infos[place.topic, place.partition] = future.result(TIMEOUT_S + 1)
-            except (KafkaException, TimeoutError) as error:
+                infos[place.topic, place.partition] = answered(future, TIMEOUT_S + 1)
+            except KafkaException as error:
                 raise KafkaUnavailableError(
                     f"no offset of {place.topic}-{place.partition} from Kafka: {error}"
                 ) from None
@@ -96,8 +97,8 @@ class CommittedQuery:
             KafkaUnavailableError: Kafka did not answer, or a transaction over one of them is still open.
         """
         try:
-            answer = self._future.result(TIMEOUT_S + 1)
-        except (KafkaException, TimeoutError) as error:
+            answer = answered(self._future, TIMEOUT_S + 1)
+        except KafkaException as error:
             raise KafkaUnavailableError(f"no committed offsets from Kafka: {error}") from None
         offsets: dict[Place, int | None] = {}
         for place in answer:

@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streaming.kafka.answers import answered
 from streaming.kafka.exceptions import KafkaUnavailableError
 
 TIMEOUT_S = 5.0
@@ -63,6 +64,6 @@ def members(admin: AdminClient, group: str) -> list[Owner]:
 def _described(admin: AdminClient, group: str) -> list[Any]:
     future = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
     try:
-        return list(future.result(TIMEOUT_S + 1).members)
-    except (KafkaException, TimeoutError) as error:
+        return list(answered(future, TIMEOUT_S + 1).members)
+    except KafkaException as error:
         raise KafkaUnavailableError(f"the group {group} could not be described: {error}") from None

@@ -128,7 +128,7 @@ class Ledger:
             settings, f"{settings.namespace}.ledger.{self.instance}", name, self.stopping.is_set
         )
         self._until_answered(self._producer.start)
-        self._identity = self._until_answered(lambda: ledger_identity(settings, self._admin))
+        self._identity = self._until_answered(lambda: ledger_identity(settings, name))
         self._presence = Presence(
             settings,
             "ledger",

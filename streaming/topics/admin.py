@@ -22,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined, unused-ignore]
 )
 
 from streaming.exceptions import UnavailableError
+from streaming.kafka.answers import answered
 from streaming.kafka.config import admin_options
 from streaming.settings import Settings
 from streaming.topics.exceptions import TopicDifferenceError
@@ -109,7 +110,7 @@ def delete(settings: Settings, names: Sequence[str]) -> None:
     admin = AdminClient(admin_options(settings))
     for name, future in admin.delete_topics(list(names), operation_timeout=TIMEOUT_S).items():
         try:
-            future.result(TIMEOUT_S)
+            answered(future, TIMEOUT_S)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise UnavailableError(f"topic {name} could not be deleted: {error.args[0].str()}") from None
@@ -158,7 +159,7 @@ def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, st
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     answers: dict[Any, Any] = admin.describe_configs(resources, request_timeout=TIMEOUT_S)
     return {
-        resource.name: {name: entry.value for name, entry in future.result(TIMEOUT_S).items()}
+        resource.name: {name: entry.value for name, entry in answered(future, TIMEOUT_S).items()}
         for resource, future in answers.items()
     }
 
@@ -173,7 +174,7 @@ def _create(admin: AdminClient, settings: Settings, topics: Sequence[Topic]) -> 
     ]
     for name, future in admin.create_topics(requests, operation_timeout=TIMEOUT_S).items():
         try:
-            future.result(TIMEOUT_S)
+            answered(future, TIMEOUT_S)
         except KafkaException as error:
             # somebody else creating it meanwhile is what we wanted
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -228,6 +229,6 @@ def _alter(admin: AdminClient, name: str, differences: Sequence[Difference]) -> 
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
     for future in admin.incremental_alter_configs([resource]).values():
         try:
-            future.result(TIMEOUT_S)
+            answered(future, TIMEOUT_S)
         except KafkaException as error:
             raise UnavailableError(f"{name}: configuration not changed: {error.args[0].str()}") from None

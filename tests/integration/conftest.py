@@ -143,3 +143,5 @@ def spawn() -> Iterator[Spawn]:
     yield start
     for process in started:
         process.close()
+        # shown by pytest where the test failed
+        print(process.ending())

@@ -69,10 +69,14 @@ class CanaryLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_ratio: float
 
 
+GateName = Literal["verify", "evaluate", "shadow", "canary"]
+
+
 class PromoteLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the file itself for what each means."""
 
-    gates: tuple[Literal["verify", "evaluate", "shadow", "canary"], ...]
+    gates: tuple[GateName, ...]
+    may_be_open: tuple[GateName, ...] = ()
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from deploy.rollout.gates.rows import Gate
 from deploy.rollout.gates.verdicts import noted
@@ -13,10 +14,13 @@ from streaming.control.writer import change_control
 from streaming.exceptions import ConflictError
 from streaming.settings import Settings
 
-TRIES = 5
-PAUSE_S = 0.5
 
-
+@retry(
+    retry=retry_if_exception_type(ConflictError),
+    stop=stop_after_attempt(5),
+    wait=wait_fixed(0.5),
+    reraise=True,
+)
 def record(settings: Settings, gate: Gate, operator: str) -> ControlState:
     """Write the verdict into the document of ``gate.space``; the state after it.
 
@@ -30,11 +34,4 @@ def record(settings: Settings, gate: Gate, operator: str) -> ControlState:
     def written(state: ControlState, change: Change) -> Sequence[SpaceDocument]:
         return [noted(state.spaces[gate.space], gate, change)]
 
-    for left in reversed(range(TRIES)):
-        try:
-            return change_control(settings, operator, f"gate {gate.name} {gate.verdict}", written)
-        except ConflictError:
-            if not left:
-                raise
-            time.sleep(PAUSE_S)
-    raise AssertionError("unreachable")
+    return change_control(settings, operator, f"gate {gate.name} {gate.verdict}", written)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from deploy.rollout.exceptions import GatesMissingError
+from deploy.rollout.gates.limits import PromoteLimits
 from deploy.rollout.gates.rows import Gate
 from streaming.control.documents import Change, SpaceDocument, Verdict
 from streaming.control.state import ControlState
@@ -28,12 +27,11 @@ def noted(space: SpaceDocument, gate: Gate, change: Change) -> SpaceDocument:
     return msgspec.structs.replace(space, gates=(*others, verdict), change=change)
 
 
-def missing(state: ControlState, space_id: str, wanted: Sequence[str]) -> list[str]:
+def missing(state: ControlState, space_id: str, wanted: PromoteLimits) -> list[str]:
     """What of ``wanted`` has not passed against whom users have now, one clause each.
 
     Nothing is asked of the first space of an installation: there is nobody to compare it with. ``verify``
-    knows the engine of a package that serves already, and only its latency can be undecided, which the
-    gates under traffic look at again.
+    knows the engine of a package that serves already.
     """
     route = state.route
     if route is None or route.champion == space_id:
@@ -41,20 +39,20 @@ def missing(state: ControlState, space_id: str, wanted: Sequence[str]) -> list[s
     space, champion = state.spaces[space_id], state.spaces[route.champion]
     said = {one.gate: one for one in space.gates}
     clauses = []
-    for name in wanted:
+    for name in wanted.gates:
         if name == "verify" and (space.package, space.version) == (champion.package, champion.version):
             continue
         one = said.get(name)
         if one is None:
             clauses.append(f"`{name}` has not judged it")
-        elif one.verdict == "failed" or (one.verdict == "open" and name != "verify"):
+        elif one.verdict == "failed" or (one.verdict == "open" and name not in wanted.may_be_open):
             clauses.append(f"`{name}` {WORDS[one.verdict]}")
         elif name != "verify" and one.against != route.champion:
             clauses.append(f"`{name}` judged it against {one.against}, which is not champion now")
     return clauses
 
 
-def require_passed(state: ControlState, space_id: str, wanted: Sequence[str]) -> None:
+def require_passed(state: ControlState, space_id: str, wanted: PromoteLimits) -> None:
     """Refuse a promotion that its gates do not speak for.
 
     Raises:
@@ -68,7 +66,7 @@ def require_passed(state: ControlState, space_id: str, wanted: Sequence[str]) ->
         )
 
 
-def forced_reason(state: ControlState, space_id: str, wanted: Sequence[str], reason: str) -> str:
+def forced_reason(state: ControlState, space_id: str, wanted: PromoteLimits, reason: str) -> str:
     """The reason as the history keeps it: what was overridden, and why."""
     found = missing(state, space_id, wanted)
     return f"forced, though {', '.join(found)}: {reason}" if found else reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 import pytest
 
 from deploy.cli.rollout_gates import _act
@@ -25,7 +26,8 @@ from streaming.control.state import ControlState
 from streaming.settings import Settings
 
 Said = Literal["passed", "open", "failed"]
-WANTED = load_limits().promote.gates
+WANTED = load_limits().promote
+NAMES = WANTED.gates
 HIGHS = {"passed": 0.5, "open": 1.5, "failed": 2.5}
 
 
@@ -55,7 +57,7 @@ def asked(one: SpaceDocument, name: str, verdict: Said) -> SpaceDocument:
     return noted(one, gate(name, verdict), change(2))
 
 
-def passed(names: tuple[str, ...] = WANTED) -> SpaceDocument:
+def passed(names: tuple[str, ...] = NAMES) -> SpaceDocument:
     new = space("new", "2")
     for name in names:
         new = asked(new, name, "passed")
@@ -63,14 +65,14 @@ def passed(names: tuple[str, ...] = WANTED) -> SpaceDocument:
 
 
 def test_all_four_are_wanted_and_will_do() -> None:
-    assert set(WANTED) == {"verify", "evaluate", "shadow", "canary"}
+    assert set(NAMES) == {"verify", "evaluate", "shadow", "canary"}
     require_passed(state(passed()), "new", WANTED)
     assert forced_reason(state(passed()), "new", WANTED, "because") == "because"
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_that_was_not_asked_or_failed_is_named(name: str) -> None:
-    without = passed(tuple(one for one in WANTED if one != name))
+    without = passed(tuple(one for one in NAMES if one != name))
     for new, words in ((without, "has not judged it"), (asked(passed(), name, "failed"), "has failed")):
         with pytest.raises(GatesMissingError, match=f"`{name}` {words}.*--force --reason") as error:
             require_passed(state(new), "new", WANTED)
@@ -78,16 +80,18 @@ def test_each_that_was_not_asked_or_failed_is_named(name: str) -> None:
         assert forced_reason(state(new), "new", WANTED, "why") == f"forced, though `{name}` {words}: why"
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_undecided_is_not_passed_but_for_the_time_of_an_engine(name: str) -> None:
     found = missing(state(asked(passed(), name, "open")), "new", WANTED)
     assert found == ([] if name == "verify" else [f"`{name}` is undecided"])
+    strict = msgspec.structs.replace(WANTED, may_be_open=())
+    assert missing(state(asked(passed(), name, "open")), "new", strict) == [f"`{name}` is undecided"]
 
 
 def test_the_newest_verdict_counts_and_comes_back_from_its_record() -> None:
     again = asked(asked(passed(), "shadow", "failed"), "shadow", "passed")
     assert missing(state(again), "new", WANTED) == []
-    assert len(again.gates) == len(WANTED)
+    assert len(again.gates) == len(NAMES)
     assert gates_text(again) == "verify passed, evaluate passed, canary passed, shadow passed"
     assert decode_control(space_key("new"), encode_control(again)) == again
 
