@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import socket
+from collections import deque
 from collections.abc import Iterable
 
 import psutil
@@ -14,6 +16,10 @@ from deploy.stack.exceptions import PortTakenError
 LOOPBACK = "127.0.0.1"
 TEST_PORTS = range(20_000, 32_000)
 """Below Linux's ephemeral range, so that no client's own port is in the way of a restart."""
+ROOMS = 40
+"""Processes of neighbouring numbers choose from different ones, each of 300 ports."""
+
+_given: deque[int] = deque(maxlen=100)
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -29,14 +35,23 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` different ports that are free now, at random places of ``TEST_PORTS``."""
+    """``count`` ports that are free now, none of those that this process was given last.
+
+    Each process looks in a room of its own: what one chose is bound seconds later, and a
+    neighbour that was started beside it (a test run of several processes) must not choose it meanwhile.
+
+    Raises:
+        PortTakenError: the room has no more.
+    """
+    room = TEST_PORTS[os.getpid() % ROOMS :: ROOMS]
     found: list[int] = []
-    chooser = random.SystemRandom()
-    while len(found) < count:
-        port = chooser.choice(TEST_PORTS)
-        if port not in found and is_free(port):
+    for port in random.SystemRandom().sample(room, len(room)):
+        if port not in _given and is_free(port):
             found.append(port)
-    return found
+            if len(found) == count:
+                _given.extend(found)
+                return found
+    raise PortTakenError(f"no {count} free ports are left for this process among {len(room)}")
 
 
 def holder(port: int) -> str:
