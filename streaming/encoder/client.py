@@ -9,7 +9,12 @@ from types import TracebackType
 import httpx
 import msgspec
 
-from streaming.encoder.exceptions import EncoderRefusedError, EncoderUnavailableError, ModelNotFoundError
+from streaming.encoder.exceptions import (
+    EncoderDiedError,
+    EncoderRefusedError,
+    EncoderUnavailableError,
+    ModelNotFoundError,
+)
 from streaming.encoder.wire import CONTENT_TYPE, MAX_ITEMS, Encoded, decode_answer, encode_request, slices
 from streaming.events import Item
 from streaming.settings import Settings
@@ -53,6 +58,7 @@ class EncoderClient:
         others their vectors.
 
         Raises:
+            EncoderDiedError: if the worker died that had one of the requests.
             EncoderUnavailableError: if TorchServe is away or not ready: retry later.
             ModelNotFoundError: if the version is not registered.
         """
@@ -93,7 +99,8 @@ class EncoderClient:
         if status in (400, 413, 422):
             raise EncoderRefusedError(f"refused by the item encoder ({status}): {reason}")
         # 503 no worker, 507 out of memory, 500 a worker that died, 408 and 429 too busy
-        raise EncoderUnavailableError(f"the item encoder answers {status}: {reason}")
+        kind = EncoderDiedError if status == 500 else EncoderUnavailableError
+        raise kind(f"the item encoder answers {status}: {reason}")
 
     def ready(self) -> bool:
         """Whether a real film gets a real vector now; ``/ping`` says yes before workers are ready."""

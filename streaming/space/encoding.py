@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,19 @@ from streaming.control.documents import SpaceDocument
 from streaming.documents import VectorDocument, encode_vector
 from streaming.documents.vector import SCHEMA
 from streaming.encoder.client import EncoderClient
-from streaming.encoder.exceptions import EncoderUnavailableError
+from streaming.encoder.exceptions import EncoderDiedError, EncoderUnavailableError
+from streaming.encoder.wire import Encoded
 from streaming.events import Item
+from streaming.observability.logging import get_logger
 from streaming.settings import Settings
+
+DEATHS = 2
+"""So often the encoder's process dies on a film alone, after once with others, until it is the film's doing.
+Each death keeps everybody from the encoder until TorchServe has started it again, later each time."""
+READY_S = 60.0
+"""How long a process that died may take to come back, before the batch is begun again."""
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,10 +64,35 @@ class ItemEncoding:
                 posters.append(None)
                 outcomes[index] = Outcome(None, str(error))
         wanted = [i for i in range(len(items)) if i not in outcomes]
-        encoded = self._client.encode([items[i] for i in wanted], [posters[i] for i in wanted])
+        encoded = self._encode([items[i] for i in wanted], [posters[i] for i in wanted])
         for i, result in zip(wanted, encoded, strict=True):
             outcomes[i] = self._outcome(items[i], result.vector, result.error)
         return [outcomes[i] for i in range(len(items))]
+
+    def _encode(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
+        try:
+            return self._client.encode(items, posters)
+        except EncoderDiedError as error:
+            log.warning("the encoder died; films are asked one by one", items=len(items), error=str(error))
+        return [self._alone(item, poster) for item, poster in zip(items, posters, strict=True)]
+
+    def _alone(self, item: Item, poster: bytes | None) -> Encoded:
+        """One film that may be what kills the encoder. An outage looks alike, but not time after time."""
+        deaths, deadline = 0, time.monotonic() + READY_S
+        while True:
+            try:
+                return self._client.encode([item], [poster])[0]
+            except EncoderDiedError as error:
+                deaths += 1
+                log.warning("the encoder died on a film alone", item_id=item.item_id, error=str(error))
+                if deaths == DEATHS:
+                    return Encoded(None, f"the encoder's process died {deaths} times on this film alone")
+                deadline = time.monotonic() + READY_S
+            except EncoderUnavailableError:
+                # on its way back
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
 
     def _poster(self, item: Item) -> bytes | None:
         if not item.poster_sha256:

@@ -30,7 +30,7 @@ from streaming.topics.admin import ensure
 from tests.integration.conftest import Spawn
 from tests.integration.kafka.compaction import clean_at_once
 from tests.integration.space import tiny_handler
-from tests.integration.space.tiny_handler import REFUSED, SLOW, vector_of
+from tests.integration.space.tiny_handler import DEADLY, REFUSED, SLOW, vector_of
 from tests.integration.space.world import START_S, World
 from tests.support import until
 
@@ -54,7 +54,7 @@ class Films(World):
         """An event on ``items.v1``; on the right partition and under the right key unless told otherwise."""
         sha = BlobStore(self.settings).put(poster) if poster else ""
         item = Item(item_id=item_id, title=f"Film {item_id}", text=text, poster_sha256=sha)
-        if text != REFUSED:
+        if text not in (REFUSED, DEADLY):
             self.vectors[item_id] = vector_of(item.title, text, poster)
         self.send(key or item_id, encode(item), partition if partition is not None else self.part(item_id))
 
@@ -156,6 +156,24 @@ def test_torchserve_away_costs_nothing(films: Films, torchserve: TorchServe, spa
     management.close()
     films.becomes_exact(30)
     assert not films.read(films.names.dlq(films.names.items))
+
+
+def test_a_film_that_takes_the_encoder_with_it_is_found_and_others_get_their_vectors(
+    films: Films, spawn: Spawn
+) -> None:
+    for n in range(12):
+        films.put_film(f"m:{n}", f"plot {n}")
+    films.put_film("m:deadly", DEADLY)
+    films.flush()
+    worker = spawn("space", films.id, films.settings)
+    films.becomes_exact(2 * START_S)
+    until(lambda: films.read(films.names.dlq(films.names.items)), START_S, what="the film is given up")
+    dead = reasons(films.read(films.names.dlq(films.names.items)))
+    assert list(dead) == [b"m:deadly"]
+    assert "died 2 times on this film alone" in dead[b"m:deadly"]
+    # the fault hit: once with others, then alone
+    assert worker.text().count("films are asked one by one") == 1
+    assert worker.text().count("died on a film alone") == 2
 
 
 def test_a_film_goes_whose_tombstone_was_compacted_away_while_a_batch_waited(

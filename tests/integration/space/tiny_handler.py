@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import time
 from typing import Any
 
@@ -10,7 +12,7 @@ import msgspec
 import numpy as np
 
 DIM = 16
-REFUSED, SLOW = "unencodable", "slow"
+REFUSED, SLOW, DEADLY = "unencodable", "slow", "deadly"
 
 
 def vector_of(title: str, text: str, poster: bytes | None = None) -> Any:
@@ -32,6 +34,8 @@ def handle(data: Any, context: Any) -> list[bytes] | None:
             text = item.get("text", "")
             if text.startswith(SLOW):
                 time.sleep(float(text.removeprefix(SLOW)))
+            if text == DEADLY:
+                os.kill(os.getpid(), signal.SIGKILL)
             if text == REFUSED:
                 results.append({"error": "this text cannot be encoded"})
             else:
