@@ -97,9 +97,11 @@ def start(
         raise ConfigurationError("--no-verify wants a --reason: it is kept in the history")
     require_reason(force, reason)
     settings = load_settings()
-    chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life)
+    manifest = manifest_of(settings, package)
+    # a like is what the package was trained to take for one
+    likes_from = float(manifest.parameters.get("like_threshold", POLICIES[policy].like_threshold))
+    chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life, like_threshold=likes_from)
     if dry_run:
-        manifest = manifest_of(settings, package)
         told = {"package": manifest.reference, "dim": manifest.dim, "policy": chosen.label, "dry_run": True}
         if as_json:
             print_json(told)

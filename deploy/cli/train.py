@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from pathlib import Path
 
 import click
@@ -13,17 +14,21 @@ from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
 
+LIMITS = {"dim": (2, 2048), "penalty": (1e-9, inf), "neutral": (0, 1), "like_threshold": (0.5, 5)}
+"""Least and most of numbers that may be ``auto``; the others are from 0."""
+
 
 def _auto(_: click.Context, parameter: click.Parameter, value: str) -> float:
     if value == "auto":
-        return -1.0
+        return -1
+    least, most = LIMITS.get(str(parameter.name), (0, inf))
     try:
-        number = float(value)
+        number = int(value) if parameter.name == "dim" else float(value)
     except ValueError:
-        number = -1.0
-    least = 1e-9 if parameter.name == "penalty" else 0.0
-    if not least <= number < float("inf"):
-        raise click.BadParameter(f"{value!r} is neither auto nor a number from {least:g}")
+        number = -1
+    if not least <= number <= most or number == inf:
+        limits = f"a number from {least:g}" + (f" to {most:g}" if most < inf else "")
+        raise click.BadParameter(f"{value!r} is neither auto nor {limits}")
     return number
 
 
@@ -55,7 +60,7 @@ command.add_command(train_vit.vit)
 )
 @click.option("--name", default="item-encoder", show_default=True)
 @click.option("--version", default="1", show_default=True)
-@click.option("--dim", type=click.IntRange(2, 2048), default=256, show_default=True, help="of the vectors")
+@click.option("--dim", callback=_auto, default="auto", show_default=True, help="of the vectors")
 @click.option(
     "--lambda",
     "regularisation",
@@ -66,10 +71,10 @@ command.add_command(train_vit.vit)
 )
 @click.option(
     "--neutral",
-    type=click.FloatRange(0, 1),
-    default=0.5,
+    callback=_auto,
+    default="auto",
     show_default=True,
-    help="what rated but not liked counts",
+    help="what rated but not liked counts, 0 to 1",
 )
 @click.option(
     "--side-weight",
@@ -92,7 +97,13 @@ command.add_command(train_vit.vit)
     show_default=True,
     help="how far ratings of busy users count less, 0 to 1",
 )
-@click.option("--like-threshold", type=click.FloatRange(0.5, 5), default=4.0, show_default=True)
+@click.option(
+    "--like-threshold",
+    callback=_auto,
+    default="4",
+    show_default=True,
+    help="ratings from which a film is liked; a space's policy must say the same",
+)
 @click.option(
     "--half-count",
     callback=_auto,
@@ -162,7 +173,7 @@ def space(
     """Train an item encoder and its space, and write its source package (docs/train.md says how).
 
     Ratings give films collaborative vectors; a regression from text, genres, year and people gives them
-    to films without ratings. What is auto is chosen on a tenth of the ratings, held back for that.
+    to films without ratings. What is auto is chosen on validation parts of the ratings.
     With --poster-model a fusion transformer reads text, poster and metadata instead (docs/train.md).
     The same data, options and seed give the same package.
 

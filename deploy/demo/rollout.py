@@ -85,7 +85,8 @@ def retrain(play: Play) -> str:
         time.sleep(0.1)
     reference = f"item-encoder@r{play.run}"
     chosen = manifest_of(play.settings, f"{play.champion.package}@{play.champion.version}").parameters
-    options = {"--lambda": "lambda", "--half-count": "half_count", "--penalty": "penalty"}
+    options = {"--dim": "dim", "--neutral": "neutral_weight", "--lambda": "lambda"}
+    options |= {"--half-count": "half_count", "--penalty": "penalty"}
     # what was chosen on validation for the champion is kept: half of the training is choosing
     if chosen.get("architecture") == "fusion":
         # chosen beside the content of the fusion encoder; the linear one that is trained here chooses its own

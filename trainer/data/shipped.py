@@ -45,6 +45,11 @@ def frozen_folder() -> Path:
     return cache_folder() / "frozen"
 
 
+def rows_folder() -> Path:
+    """Where finished parts of rows are kept that are not finished themselves."""
+    return cache_folder() / "rows"
+
+
 def open_shipped(cache: Path | None = None) -> Path:
     """A folder of the ``ml-latest`` layout with the shipped data; opened once, then reused.
 

@@ -13,17 +13,17 @@ import numpy.typing as npt
 from handlers.features import HASHED_FIELDS
 from trainer.data import Ratings, all_ratings, load_items
 from trainer.data.splits import cold_items, random_holdout, with_few_ratings
-from trainer.evaluation.choice import RELEVANT, Say
 from trainer.evaluation.content import omdb_films, side_vectors, text_vectors
 from trainer.evaluation.kernel import Kernel, Likeness, choose_kernel, likeness, regress
 from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.evaluation.served import matrices
 from trainer.evaluation.statistics import paired
+from trainer.space.choice import RELEVANT, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
 from trainer.space.targets import Targets
 from trainer.space.train import feature_config
-from trainer.space.tuning import sample_weights
+from trainer.space.tuning import Say
 
 DIM, NEUTRAL_WEIGHT = 256, 0.5
 LAMBDAS = (200.0, 600.0, 1500.0)

@@ -21,11 +21,11 @@ from handlers.features import side_features
 from handlers.items import EncodeItem
 from trainer.data import Ratings, all_ratings, load_items
 from trainer.data.layouts import Layout
-from trainer.data.shipped import frozen_folder
+from trainer.data.shipped import frozen_folder, rows_folder
 from trainer.data.splits import cold_items
-from trainer.evaluation.choice import RELEVANT, Say
 from trainer.evaluation.cold import NEUTRAL_WEIGHT
 from trainer.evaluation.content import omdb_films
+from trainer.evaluation.parts import kept, key_of
 from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.evaluation.served import matrices
 from trainer.evaluation.statistics import paired
@@ -33,16 +33,21 @@ from trainer.fusion.command import RANDOM, find_vit, with_posters
 from trainer.fusion.fit import Choice, Task, base_says, choose, corrections, lesson_of, new_fusion
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.options import FusionOptions
+from trainer.fusion.search import GRID
 from trainer.fusion.space import frozen_films, fusion_config
 from trainer.fusion.train import train_correction
+from trainer.space.choice import RELEVANT, fit_content
+from trainer.space.cuts import COLD_CUTS, cold_cuts
 from trainer.space.embed import text_model
 from trainer.space.matrix import Interactions
 from trainer.space.options import SpaceOptions
 from trainer.space.train import FUSION_BUCKETS, feature_config
-from trainer.space.tuning import choose_targets, cold_cut, fit_content
+from trainer.space.tuning import Say, choose_targets
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
 POSTER_MODEL = "poster-encoder"
+REVISION = 1
+"""Raised when what a fold computes changes: kept folds are then made anew."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +123,24 @@ def fusion_row(data: Path, say: Say) -> dict[str, Any]:
 def ml_100k_cold_fusion(
     data: Path, say: Say, poster_model: str = RANDOM, alter: bool = True
 ) -> dict[str, Any]:
-    """Five item folds: only films without any rating are ranked; content real, shuffled, random, left out."""
+    """Five item folds: only films without any rating are ranked; content real, shuffled, random, left out.
+
+    Finished folds are kept in the cache: a run that was killed goes on with the next.
+    """
     ratings, known = ml_100k_known(data, poster_model)
     scores: dict[str, list[Float64]] = {}
     choices = []
+    films = known.films
+    made_of = (films.words, films.starts, films.patches, films.poster_rows, films.side, known.entries)
+    asked = (REVISION, known.config, FusionOptions(), GRID, COLD_CUTS, poster_model, alter)
     for number, fold in enumerate(cold_items(ratings, 5, seed=0)):
         train, test = matrices(fold.train, fold.test, known.item_ids)
         cold = np.isin(np.array(known.item_ids), sorted(fold.cold_items))
-        chosen, found = _fold(known, train, test, cold, number, alter)
-        choices.append(chosen)
-        for name, one in found.items():
-            scores.setdefault(name, []).append(one)
+        key = key_of(number, *asked, *made_of, train.users, train.items, train.values)
+        part = kept(rows_folder(), key, lambda: _fold(known, train, test, cold, number, alter))  # noqa: B023
+        choices.append(part["chosen"])
+        for name, one in part["scores"].items():
+            scores.setdefault(name, []).append(np.array(one))
         say(f"fold {number + 1}: {[(name, round(float(p[-1].mean()), 4)) for name, p in scores.items()]}")
     pooled = {name: np.concatenate(parts) for name, parts in scores.items()}
     against = {name: paired(pooled["all"], one) for name, one in pooled.items() if name != "all"}
@@ -149,15 +161,13 @@ def _fold(
     cold: npt.NDArray[np.bool_],
     number: int,
     alter: bool,
-) -> tuple[dict[str, Any], dict[str, Float64]]:
+) -> dict[str, Any]:
     space = SpaceOptions(dim=DIM, neutral_weight=NEUTRAL_WEIGHT, like_threshold=RELEVANT, seed=number)
     targets_of = choose_targets(train, known.entries, space)
     options = FusionOptions(seed=number)
     task = Task(known.films, train, known.config, targets_of, known.entries, options)
-    # the fold's cold films have no ratings in ``train``: the cut must be among the others
-    part, validation, held = cold_cut(train, space)
     with tempfile.TemporaryDirectory() as work:
-        choice = choose(task, part, validation, held & ~cold, Path(work), lambda *_: None)
+        choice = choose(task, cold_cuts(train, number), Path(work), lambda *_: None)
     targets = task.targets(train)
     users = profiles(train.liked(RELEVANT), targets)
 
@@ -177,4 +187,4 @@ def _fold(
             other = replace(task, films=films)
             found[name] = ndcg(_vectors(other, train, choice, (choice.gain,))[0])
     chosen = {**asdict(targets_of), **msgspec.to_builtins(choice)}
-    return chosen, found
+    return {"chosen": chosen, "scores": {name: one.tolist() for name, one in found.items()}}

@@ -17,7 +17,6 @@ from trainer.evaluation.baselines import (
     popularity_scorer,
     random_scorer,
 )
-from trainer.evaluation.choice import RELEVANT, Say
 from trainer.evaluation.metrics import (
     calibration,
     coverage,
@@ -29,6 +28,8 @@ from trainer.evaluation.metrics import (
 from trainer.evaluation.ranking import rank_by
 from trainer.evaluation.report import evaluate_served
 from trainer.evaluation.served import films_of, matrices
+from trainer.space.choice import RELEVANT
+from trainer.space.tuning import Say
 
 USERS, ITEMS = 120, 250
 

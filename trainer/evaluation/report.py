@@ -10,11 +10,12 @@ import numpy as np
 
 from trainer.data.folder import Files
 from trainer.data.splits import fixed
-from trainer.evaluation.choice import Say, choose
 from trainer.evaluation.metrics import coverage
 from trainer.evaluation.served import Answers, Served, ask, films_of, matrices, side_content, train_served
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.exceptions import TrainingError
+from trainer.space.options import AUTO, SpaceOptions
+from trainer.space.tuning import Say, tune
 
 
 def evaluate_served(
@@ -36,8 +37,9 @@ def evaluate_served(
     films = films_of(files.items)
     train, test = matrices(files.train, files.test, films.item_ids)
     features = side_content(files.items)
+    options = SpaceOptions(dim=dim or AUTO, like_threshold=AUTO, seed=seed)
     try:
-        choice = choose(train, features, dim, seed=seed, say=say)
+        choice = tune(train, features, options, say).choice
     except ValueError as error:
         raise TrainingError(f"training ratings: {error}") from None
     served = train_served(files.train, train, features, films, choice, rerank, seed, say)

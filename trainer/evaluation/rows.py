@@ -12,7 +12,6 @@ import numpy as np
 from trainer.data import all_ratings, load_items
 from trainer.data.splits import Fold, fixed, random_holdout
 from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer
-from trainer.evaluation.choice import RELEVANT, Say, choose
 from trainer.evaluation.cold import ml_100k_cold, ml_100k_few
 from trainer.evaluation.fusion import fusion_row
 from trainer.evaluation.ranking import rank_by
@@ -20,7 +19,10 @@ from trainer.evaluation.report import figures
 from trainer.evaluation.search import search_row
 from trainer.evaluation.served import ask, films_of, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
+from trainer.space.choice import RELEVANT
 from trainer.space.matrix import Interactions
+from trainer.space.options import AUTO, SpaceOptions
+from trainer.space.tuning import Say, tune
 from trainer.vision.report import posters_row
 from trainer.vision.teacher import WEIGHTS
 
@@ -64,7 +66,7 @@ def served_against_ease(fold: Fold, folder: Path, say: Say) -> dict[str, Any]:
     films = films_of(items)
     train, test = matrices(fold.train, fold.test, films.item_ids)
     features = side_content(items)
-    choice = choose(train, features, say=say)
+    choice = tune(train, features, SpaceOptions(like_threshold=AUTO), say).choice
     served = train_served(fold.train, train, features, films, choice, say=say)
     answers = ask(served, train, test)
     out = figures(answers, len(items))
@@ -124,7 +126,7 @@ ROWS: tuple[Row, ...] = (
             "plain >= 0.41, re-ranked >= 0.42, NDCG@10",
             (f"ml-100k/u{n}.base", f"ml-100k/u{n}.test", "ml-100k/u.item"),
             ml_100k(n),
-            revision=3,
+            revision=4,
         )
         for n in range(1, 6)
     ),
@@ -148,7 +150,7 @@ ROWS: tuple[Row, ...] = (
         "above EASE with the same targets, paired; re-ranked above plain",
         ("ml-1m/ratings_train.csv.gz", "ml-1m/movies.dat"),
         ml_1m(0),
-        revision=3,
+        revision=4,
     ),
     Row(
         "ml-100k-few",

@@ -21,15 +21,17 @@ from streaming.milvus.seen import LIKED
 from streaming.settings import GatewaySettings
 from streaming.space.profile import profiles
 from trainer.data.ratings import Ratings
-from trainer.evaluation.choice import FEW_RATINGS, RELEVANT, Choice, Say, space_vectors
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side
 from trainer.reranker.lists import Float32, Ints, Known, join, known, make_lists, retrieve
 from trainer.reranker.network import LearningOptions
 from trainer.reranker.train import Trained, train_reranker
+from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
+from trainer.space.cuts import FEW_RATINGS
 from trainer.space.matrix import Interactions, interactions
+from trainer.space.tuning import Say
 
 NEUTRAL_THRESHOLD = 3.0
 WEEK_MS = 7 * 24 * 3600 * 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import FusionNetwork, FusionTransformer
-from trainer.evaluation.ranking import profiles, rank
+from trainer.evaluation.ranking import profiles
 from trainer.fusion.base import Base, fit_base, kernel_matrix
 from trainer.fusion.frozen import Frozen
 from trainer.fusion.module import Lesson
@@ -19,6 +20,7 @@ from trainer.fusion.options import ALL, GAINS, SHARES, VARIANTS, FusionOptions
 from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
 from trainer.fusion.train import Judge, train_correction
 from trainer.progress import Progress
+from trainer.space.cuts import Cut
 from trainer.space.matrix import Interactions
 from trainer.space.targets import Targets
 
@@ -118,12 +120,17 @@ def start_of(options: FusionOptions) -> Shape:
     return Shape(options.kernel, options.penalty, options.length_power)
 
 
-def lesson_of(task: Task, data: Interactions, shape: Shape) -> tuple[Lesson, Base, Mask]:
-    """What a correction on the ratings ``data`` learns from, the base under it, and which films they are."""
+def lesson_of(
+    task: Task, data: Interactions, shape: Shape, targets: Float64 | None = None
+) -> tuple[Lesson, Base, Mask]:
+    """What a correction on the ratings ``data`` learns from, the base under it, and which films they are.
+
+    ``targets`` are ``task.targets(data)``, for who has them.
+    """
     counts = data.counts()
     warm = counts > 0
     rows = np.flatnonzero(warm)
-    films, targets = task.films.take(rows), task.targets(data)
+    films, targets = task.films.take(rows), task.targets(data) if targets is None else targets
     likeness = empty_likeness(task.config, shape.kernel, films.patches.shape[2])
     names = VARIANTS if task.options.folds > 1 else VARIANTS[:1]
     variants = {name: films.compared(name) for name in names}
@@ -135,31 +142,53 @@ def lesson_of(task: Task, data: Interactions, shape: Shape) -> tuple[Lesson, Bas
     return lesson, base, warm
 
 
-def choose(
-    task: Task, warm_part: Interactions, cold_part: Interactions, cold: Mask, work: Path, progress: Progress
-) -> Choice:
-    """Kernel, epochs and gain that rank the films ``cold`` [items] best, learning from the others alone."""
-    held = np.flatnonzero(cold)
-    judged = task.films.take(held)
-    relevant, rated = cold_part.liked(task.space.like_threshold), warm_part.rated()
-    users = profiles(warm_part.liked(task.space.like_threshold), task.targets(warm_part))
+@dataclass(frozen=True)
+class _Exam:
+    """Films held out whole, and how well vectors rank them."""
 
-    def score(vectors_of_held: Float64) -> float:
-        vectors = np.zeros((len(cold), vectors_of_held.shape[1]))
-        vectors[held] = vectors_of_held
-        return rank(users, vectors, rated, relevant, candidates=cold).summary(len(held))["ndcg@10"]
+    cut: Cut
+    cold: Mask
+    judged: Frozen
+    targets: Float64
+    users: Float64
+    like_threshold: float
 
+    @staticmethod
+    def of(task: Task, cut: Cut, cold: Mask) -> _Exam:
+        threshold, targets = task.space.like_threshold, task.targets(cut.part)
+        users = profiles(cut.part.liked(threshold), targets)
+        return _Exam(cut, cold, task.films.take(np.flatnonzero(cold)), targets, users, threshold)
+
+    def score(self, said: Float64) -> float:
+        """NDCG@10 of vectors ``said`` [held-out films, dim]."""
+        vectors = np.zeros((len(self.cold), said.shape[1]))
+        vectors[self.cold] = said
+        ranked = self.cut.ranked(vectors, self.like_threshold, self.like_threshold, self.users, self.cold)
+        return ranked.summary(len(said))["ndcg@10"]
+
+
+def choose(task: Task, cuts: Sequence[tuple[Cut, Mask]], work: Path, progress: Progress) -> Choice:
+    """Kernel, epochs and gain that rank films best which were held out whole, learning from the others alone.
+
+    ``cuts``: each with a mask [items] of its held-out films. The kernel is chosen by all of them (on one,
+    small gains drown), epochs and gain by the first.
+    """
+    exams = [_Exam.of(task, cut, cold) for cut, cold in cuts]
     quick = replace(task, options=replace(task.options, folds=1, anchors=min(ANCHORS, task.options.anchors)))
 
     def score_of(shape: Shape) -> float:
-        lesson, base, _ = lesson_of(quick, warm_part, shape)
-        return score(base_says(quick, base, shape.kernel, lesson.films, judged))
+        scores = []
+        for exam in exams:
+            lesson, base, _ = lesson_of(quick, exam.cut.part, shape, exam.targets)
+            scores.append(exam.score(base_says(quick, base, shape.kernel, lesson.films, exam.judged)))
+        return float(np.mean(scores))
 
     shape = search_shape(
         score_of, start_of(task.options), lambda done, of: progress("comparing films", done, of)
     )
-    kernel = shape.kernel
-    lesson, base, _ = lesson_of(task, warm_part, shape)
+    kernel, first = shape.kernel, exams[0]
+    judged, score = first.judged, first.score
+    lesson, base, _ = lesson_of(task, first.cut.part, shape, first.targets)
     said = base_says(task, base, kernel, lesson.films, judged)
 
     def ndcg(added: Float64) -> float:

@@ -17,15 +17,16 @@ from handlers.fusion import FusionNetwork
 from handlers.items import EncodeItem
 from handlers.network import build_network, fill, package_weights
 from handlers.vit import VisionTransformer
-from trainer.evaluation.ranking import profiles, rank
 from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
 from trainer.fusion.options import HALF_COUNTS, SCALES, FusionOptions
 from trainer.progress import Progress
+from trainer.space.choice import RELEVANT, blend
+from trainer.space.cuts import cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
 from trainer.space.options import AUTO, SpaceOptions
 from trainer.space.side import ContentSide
-from trainer.space.tuning import Tuned, blend, cold_cut, rating_cut
+from trainer.space.tuning import Tuned
 
 Float64 = npt.NDArray[np.float64]
 BARE = EncodeItem(title="")
@@ -90,9 +91,8 @@ def fusion_side(
     """
     cache, work = folders
     frozen = frozen_films(films, config, vit, cache, progress)
-    task = Task(frozen, data, config, tuned.targets, entries, sizes)
-    warm_part, cold_part, cold = cold_cut(data, options)
-    choice = choose(task, warm_part, cold_part, cold, work, progress)
+    task = Task(frozen, data, config, tuned.choice, entries, sizes)
+    choice = choose(task, cold_cuts(data, options.seed), work, progress)
     scale, half, metrics = choose_scale(task, choice, options, tuned)
     fitted = fit(task, data, choice, work, progress)
     assert config.fusion is not None
@@ -145,19 +145,19 @@ def choose_scale(
     The base learns from films that were rated, mostly well-known ones, so its vectors may be too long for the
     others: the scale says by how much.
     """
-    part, validation = rating_cut(task.data, options)
+    cut = rating_cuts(task.data, options.validation_share, options.seed)[0]
+    part, threshold = cut.part, tuned.choice.like_threshold
+    relevant = RELEVANT if options.like_threshold == AUTO else threshold
     _, base, warm = lesson_of(replace(task, options=replace(task.options, folds=1)), part, choice.shape)
     content = base_says(task, base, choice.shape.kernel, task.films.take(np.flatnonzero(warm)), task.films)
     targets, counts = task.targets(part), part.counts()
-    liked, rated = part.liked(options.like_threshold), part.rated()
-    relevant = validation.liked(options.like_threshold)
 
     def score(scale: float, half: float) -> dict[str, float]:
-        vectors = blend(targets, scale * content, counts, half)
-        return rank(profiles(liked, vectors), vectors, rated, relevant).summary(len(counts))
+        vectors = blend(targets, content, counts, half, scale)
+        return cut.ranked(vectors, threshold, relevant).summary(len(counts))
 
     halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
-    trials = {(scale, tuned.half_count): score(scale, tuned.half_count) for scale in SCALES}
+    trials = {(scale, tuned.choice.half_count): score(scale, tuned.choice.half_count) for scale in SCALES}
     scale = max(trials, key=lambda one: trials[one]["ndcg@10"])[0]
     trials |= {(scale, half): score(scale, half) for half in halves if (scale, half) not in trials}
     best = max(trials, key=lambda one: trials[one]["ndcg@10"])

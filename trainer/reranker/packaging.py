@@ -8,10 +8,10 @@ from pathlib import Path
 
 from model_store.build import RERANKER_FILE
 from streaming.events import Item
-from trainer.evaluation.choice import Choice
 from trainer.evaluation.served import films_of, train_served_reranker
 from trainer.reranker.export import to_onnx
 from trainer.reranker.train import LEAST_LISTS, Gate
+from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
 

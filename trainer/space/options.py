@@ -5,28 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-AUTO = -1.0
+AUTO = -1
 """Says: choose it on a validation part of the training data."""
 
-REGULARISATIONS = (50.0, 100.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1200.0, 1600.0)
-TOP_WEIGHTS = (1.25, 1.0, 1.5)
-ACTIVITY_POWERS = (0.4, 0.0)
+DIMS = (128, 256, 512)
+REGULARISATIONS = tuple(map(float, (15, 50, 100, 200, 300, 450, 600, 800, 1100, 1500, 2100, 3000, 4000)))
 SIDE_WEIGHTS = (4.0, 0.0, 2.0, 8.0)
-"""The search begins with the first number of each of these three grids."""
-HALF_COUNTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
+ACTIVITY_POWERS = (0.4, 0.0)
+TOP_WEIGHTS = (1.25, 1.0, 1.5)
+NEUTRAL_WEIGHTS = (0.5, 0.0, 0.25, 0.75)
+LIKE_THRESHOLDS = (4.0, 3.0)
+"""The search begins with the first number of each of these five grids."""
+PENALTIES = (10.0, 1.0, 3.0, 30.0, 100.0)
+HALF_COUNTS = (0.0, 0.5, 1.5, 4.0, 16.0)
+SCALES = (1.0, 0.5, 0.25)
 
 
 @dataclass(frozen=True)
 class SpaceOptions:
     """Options of one training; numbers of :data:`AUTO` are chosen on validation."""
 
-    dim: int = 256
+    dim: int = AUTO
     regularisation: float = AUTO
     """lambda of DESIGN 10.6, >= 0."""
-    neutral_weight: float = 0.5
-    """What a rated but not liked item counts in Y."""
+    neutral_weight: float = AUTO
+    """What a rated but not liked item counts in Y, 0 to 1."""
     like_threshold: float = 4.0
+    """What a like is; a space's policy must say the same."""
     top_weight: float = AUTO
     """What the highest rating counts in Y, where other likes count 1; > 0."""
     activity_power: float = AUTO

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.config import EncoderConfig
+from trainer.space.choice import Choice, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
-from trainer.space.tuning import Tuned, sample_weights
 
 Float64 = npt.NDArray[np.float64]
 
@@ -30,13 +30,14 @@ class ContentSide:
 
 
 def linear_side(
-    config: EncoderConfig, features: Float64, targets: Float64, data: Interactions, tuned: Tuned
+    config: EncoderConfig, features: Float64, targets: Float64, data: Interactions, choice: Choice
 ) -> ContentSide:
     """Ridge regression on ``features`` [items, text width + side], learnt from films with ratings."""
     counts = data.counts()
     warm = counts > 0
-    ridge = fit_ridge(features[warm], targets[warm], sample_weights(counts[warm]), tuned.penalty)
-    weight, bias = ridge.weights.T.astype(np.float16), ridge.bias.astype(np.float32)
+    ridge = fit_ridge(features[warm], targets[warm], sample_weights(counts[warm]), choice.penalty)
+    scale = choice.content_scale
+    weight, bias = (scale * ridge.weights.T).astype(np.float16), (scale * ridge.bias).astype(np.float32)
     width = config.text_model.width
     weights: dict[str, npt.NDArray[Any]] = {
         "text_head.weight": np.ascontiguousarray(weight[:, :width]),
@@ -44,4 +45,4 @@ def linear_side(
         "side_head.weight": np.ascontiguousarray(weight[:, width:]),
     }
     vectors = features.astype(np.float32) @ weight.T.astype(np.float32) + bias
-    return ContentSide(config, weights, vectors, tuned.half_count)
+    return ContentSide(config, weights, vectors, choice.half_count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolv
 from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.progress import Progress
+from trainer.space.choice import Choice
 from trainer.space.collaborative import count_weights
 from trainer.space.content import FilmFeatures
 from trainer.space.embed import embed, text_model
@@ -102,7 +103,7 @@ def train_space(
     items = list(load_items(path))
     ratings = all_ratings(path)
     fold = interactions(ratings, [item.item_id for item in items])
-    if min(fold.shape) < 2 or not (fold.values >= options.like_threshold).any():
+    if min(fold.shape) < 2 or not (fold.values >= max(options.like_threshold, 0)).any():
         raise TrainingError(f"{path}: needs two users and items at least, and one liked item")
     progress("loading", 1, 1)
     films = encode_items(items)
@@ -112,21 +113,25 @@ def train_space(
     entries = side_features(films, features).astype(np.float64)
     known = FilmFeatures(np.hstack([text.astype(np.float64), entries]), entries)
     progress("choosing", 0, 1)
-    tuned = tune(fold, known, options)
+    try:
+        tuned = tune(fold, known, options)
+    except ValueError as error:
+        raise TrainingError(f"{path}: {error}") from None
+    choice = tuned.choice
     progress("choosing", 1, 1)
-    vectors = tuned.targets.vectors(fold, entries)
+    vectors = choice.vectors(fold, entries)
     counts = fold.counts()
     warm = counts > 0
     config = EncoderConfig(
         name=name,
         version=version,
-        dim=options.dim,
+        dim=choice.dim,
         id_namespace=_namespace(items),
         text_model=model,
         features=features,
     )
     if options.architecture == "linear":
-        side = linear_side(config, known.all, vectors, fold, tuned)
+        side = linear_side(config, known.all, vectors, fold, choice)
     else:
         wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
         side = _fusion(wide, films, fold, entries, tuned, options, path, progress)
@@ -148,11 +153,13 @@ def train_space(
             items=len(items),
             cut_off_ms=int(ratings.event_time_ms.max()),
         ),
-        parameters=_parameters(options, tuned) | {"half_count": side.half_count} | side.parameters,
+        parameters=_parameters(options, choice) | {"half_count": side.half_count} | side.parameters,
         metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics).items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=table.blend(films, side.vectors),
-        reranker=train_reranker_for(fold, items, known, options, tuned, progress) if options.rerank else None,
+        reranker=train_reranker_for(fold, items, known, options, choice, progress)
+        if options.rerank
+        else None,
     )
 
 
@@ -187,31 +194,30 @@ def train_reranker_for(
     items: Sequence[Item],
     features: FilmFeatures,
     options: SpaceOptions,
-    tuned: Tuned,
+    choice: Choice,
     progress: Progress,
 ) -> PackagedReranker:
     """The re-ranker of a space of these numbers."""
-    from trainer.evaluation.choice import Choice
     from trainer.reranker.packaging import make_reranker
 
     progress("re-ranking", 0, 1)
-    choice = Choice(**asdict(tuned.targets), half_count=tuned.half_count, penalty=tuned.penalty)
     made = make_reranker(ratings, items, features, choice, seed=options.seed)
     progress("re-ranking", 1, 1)
     return made
 
 
-def _parameters(options: SpaceOptions, tuned: Tuned) -> dict[str, float | int | str]:
+def _parameters(options: SpaceOptions, choice: Choice) -> dict[str, float | int | str]:
     return {
-        "dim": options.dim,
-        "lambda": tuned.targets.regularisation,
-        "neutral_weight": options.neutral_weight,
-        "like_threshold": options.like_threshold,
-        "top_weight": tuned.targets.top_weight,
-        "activity_power": tuned.targets.activity_power,
-        "side_weight": tuned.targets.side_weight,
-        "half_count": tuned.half_count,
-        "penalty": tuned.penalty,
+        "dim": choice.dim,
+        "lambda": choice.regularisation,
+        "neutral_weight": choice.neutral_weight,
+        "like_threshold": choice.like_threshold,
+        "top_weight": choice.top_weight,
+        "activity_power": choice.activity_power,
+        "side_weight": choice.side_weight,
+        "half_count": choice.half_count,
+        "content_scale": choice.content_scale,
+        "penalty": choice.penalty,
         "max_tokens": options.max_tokens,
         "validation_share": options.validation_share,
         "seed": options.seed,

@@ -1,175 +1,209 @@
-"""Chooses what is to be chosen on a validation part of the training data, never on test data. Pure."""
+"""Chooses a space's numbers on validation cuts of the training ratings alone. Pure.
+
+The one search: ``marquee train space`` (so what is served), ``marquee evaluate`` and the benchmarks call
+:func:`tune`. What an option names is taken, not searched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.evaluation.ranking import Float64, profiles, rank
-from trainer.space.collaborative import count_weights
-from trainer.space.content import FilmFeatures, fit_ridge
+from trainer.evaluation.ranking import profiles
+from trainer.space.choice import RELEVANT, Choice, Float64, blend, fit_content
+from trainer.space.content import FilmFeatures
+from trainer.space.cuts import Cut, cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
 from trainer.space.options import (
     ACTIVITY_POWERS,
     AUTO,
+    DIMS,
     HALF_COUNTS,
+    LIKE_THRESHOLDS,
+    NEUTRAL_WEIGHTS,
     PENALTIES,
     REGULARISATIONS,
+    SCALES,
     SIDE_WEIGHTS,
     TOP_WEIGHTS,
     SpaceOptions,
 )
-from trainer.space.targets import Targets
 
-MAX_USERS = 2000
-"""Ranked at each trial; more say nothing new."""
-COLD_SHARE = 0.2
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The numbers chosen, and how well they did on the validation part."""
+    """The numbers chosen, and how well they did on the validation cuts."""
 
-    targets: Targets
-    penalty: float
-    half_count: float
+    choice: Choice
     metrics: dict[str, float]
 
 
-def sample_weights(counts: npt.NDArray[np.int64]) -> Float64:
-    """How much each item counts in the regression: sqrt(n), for targets of more ratings are less noisy."""
-    return np.sqrt(counts.astype(np.float64))
+@dataclass(frozen=True)
+class _Search:
+    cuts: Sequence[Cut]
+    side: Float64 | None
+    relevant: float
+    lambdas: Sequence[float]
+
+    def score(self, choice: Choice, vectors: Sequence[npt.NDArray[Any]]) -> Choice:
+        """``choice`` with the mean NDCG@10 of its vectors, one array a cut."""
+        found = [
+            cut.ranked(one, choice.like_threshold, self.relevant).ndcg.mean()
+            for cut, one in zip(self.cuts, vectors, strict=True)
+        ]
+        return replace(choice, validation=float(np.mean(found)))
+
+    def best_of(self, base: Choice, dims: Sequence[int], lambdas: Sequence[float]) -> Choice:
+        """The best dim and lambda for the other numbers of ``base``: one decomposition a cut.
+
+        Every lambda is tried with the middle dim, and its best one and that one's neighbours with the others.
+        """
+        spectra = [replace(base, dim=max(dims)).spectrum(cut.part, self.side) for cut in self.cuts]
+
+        def tried(dim: int, one: float) -> Choice:
+            trial = replace(base, dim=dim, regularisation=one)
+            return self.score(trial, [trial.vectors_of(spectrum) for spectrum in spectra])
+
+        middle = dims[len(dims) // 2]
+        best = max((tried(middle, one) for one in lambdas), key=_validation)
+        near = self.near(best)
+        return max([best, *(tried(d, one) for d in dims if d != middle for one in near)], key=_validation)
+
+    def near(self, choice: Choice) -> Sequence[float]:
+        """The lambda of ``choice`` and its neighbours in the grid."""
+        at = list(self.lambdas).index(choice.regularisation)
+        return self.lambdas[max(0, at - 1) : at + 2]
 
 
-def fit_content(
-    features: Float64, vectors: Float64, counts: npt.NDArray[np.int64], penalty: float
-) -> Float64:
-    """[items, dim]: content vectors of all items by a regression on the warm ones (n > 0) alone."""
-    warm = counts > 0
-    ridge = fit_ridge(features[warm], vectors[warm], sample_weights(counts[warm]), penalty)
-    return ridge.predict(features)
-
-
-def blend(vectors: Float64, content: Float64, counts: npt.NDArray[np.int64], half: float) -> Float64:
-    """(1 - a) content + a c with a by rating count."""
-    a = count_weights(counts, half)[:, None]
-    return (1 - a) * content + a * vectors
-
-
-def _few_users(data: Interactions, rng: np.random.Generator) -> Interactions:
-    users = len(data.user_ids)
-    if users <= MAX_USERS:
-        return data
-    chosen = np.zeros(users, dtype=bool)
-    chosen[rng.choice(users, MAX_USERS, replace=False)] = True
-    return data.take(chosen[data.users])
-
-
-def _best(choices: Sequence[float], scores: Sequence[float]) -> float:
-    return choices[int(np.argmax(scores))]
+def _validation(choice: Choice) -> float:
+    return choice.validation
 
 
 def _choices(option: float, grid: Sequence[float]) -> Sequence[float]:
     return grid if option == AUTO else (option,)
 
 
-def choose_targets(data: Interactions, side: Float64, options: SpaceOptions) -> Targets:
-    """The vectors of rated films that rank held-out ratings best, without the content of the encoder.
+def choose_targets(
+    ratings: Interactions, side: Float64 | None, options: SpaceOptions, say: Say = lambda _: None
+) -> Choice:
+    """The vectors of rated items that rank held-out ratings best, without the encoder's content.
 
-    One number after the other, lambda with each: what the catalogue counts, busy users, the highest rating.
-    ``side`` [items, f] are genres, year and people.
+    First dim and lambda, then, each with lambda near the last one: what the catalogue counts (``side``
+    [items, f]: genres, year and people), how far busy users are shortened, the highest rating, the neutral
+    weight and the like threshold.
+
+    Raises:
+        ValueError: if nothing can be held out.
     """
-    part, validation = rating_cut(data, options)
-    liked, rated = part.liked(options.like_threshold), part.rated()
-    relevant = validation.liked(options.like_threshold)
+    return _targets(_search(ratings, side, options), options, say)
 
-    def best_lambda(base: Targets) -> tuple[float, Targets]:
-        spectrum, tried = base.spectrum(part, side), []
-        for one in _choices(options.regularisation, REGULARISATIONS):
-            trial = replace(base, regularisation=one)
-            vectors = trial.vectors_of(spectrum)
-            ranked = rank(profiles(liked, vectors), vectors, rated, relevant)
-            tried.append((float(ranked.ndcg.mean()), trial))
-        return max(tried, key=lambda one: one[0])
 
-    grids = {
-        "side_weight": _choices(options.side_weight, SIDE_WEIGHTS),
+def _search(ratings: Interactions, side: Float64 | None, options: SpaceOptions) -> _Search:
+    cuts = rating_cuts(ratings, options.validation_share, options.seed)
+    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
+    if any(not (cut.held.values >= relevant).any() for cut in cuts):
+        raise ValueError("too few liked items to hold some out for validation")
+    return _Search(cuts, side, relevant, _choices(options.regularisation, REGULARISATIONS))
+
+
+def _targets(search: _Search, options: SpaceOptions, say: Say) -> Choice:
+    grids: dict[str, Sequence[float]] = {
+        "side_weight": _choices(options.side_weight, SIDE_WEIGHTS) if search.side is not None else (0.0,),
         "activity_power": _choices(options.activity_power, ACTIVITY_POWERS),
         "top_weight": _choices(options.top_weight, TOP_WEIGHTS),
+        "neutral_weight": _choices(options.neutral_weight, NEUTRAL_WEIGHTS),
+        "like_threshold": _choices(options.like_threshold, LIKE_THRESHOLDS),
     }
-    start = Targets(
-        dim=options.dim,
-        neutral_weight=options.neutral_weight,
-        like_threshold=options.like_threshold,
-    )
-    best = best_lambda(_with(start, {name: grid[0] for name, grid in grids.items()}))
+    dims = DIMS if options.dim == AUTO else (options.dim,)
+    begin = replace(Choice(), **{name: grid[0] for name, grid in grids.items()})  # type: ignore[arg-type]
+    best = search.best_of(begin, dims, search.lambdas)
+    say(f"dim {best.dim}, lambda {best.regularisation}: {best.validation:.4f}")
     for name, grid in grids.items():
-        others = [best_lambda(_with(best[1], {name: one})) for one in grid[1:]]
-        best = max([best, *others], key=lambda one: one[0])
-    return best[1]
-
-
-def _with(targets: Targets, numbers: dict[str, float]) -> Targets:
-    return replace(targets, **numbers)  # type: ignore[arg-type]
-
-
-def rating_cut(data: Interactions, options: SpaceOptions) -> tuple[Interactions, Interactions]:
-    """(ratings to learn from, ratings of some users to rank by): a share of all held out."""
-    rng = np.random.default_rng(options.seed)
-    held = rng.random(len(data.values)) < options.validation_share
-    return data.take(~held), _few_users(data.take(held), rng)
-
-
-def cold_cut(
-    data: Interactions, options: SpaceOptions
-) -> tuple[Interactions, Interactions, npt.NDArray[np.bool_]]:
-    """(ratings to learn from, ratings of held-out items to rank by, which items [items] those are)."""
-    rng = np.random.default_rng(options.seed + 1)
-    cold = rng.random(len(data.item_ids)) < COLD_SHARE
-    return data.take(~cold[data.items]), _few_users(data.take(cold[data.items]), rng), cold
+        start = best
+        for value in grid[1:]:
+            base = replace(start, **{name: value})  # type: ignore[arg-type]
+            # a threshold may leave whole cuts without a like
+            if all((cut.part.values >= base.like_threshold).any() for cut in search.cuts):
+                found = search.best_of(base, [start.dim], search.near(start))
+                best = max(best, found, key=_validation)
+        if len(grid) > 1:
+            say(f"{name} {getattr(best, name)}: {best.validation:.4f}")
+    return best
 
 
 def choose_penalty(
-    data: Interactions, features: FilmFeatures, targets: Targets, options: SpaceOptions
+    ratings: Interactions, features: FilmFeatures, choice: Choice, options: SpaceOptions
 ) -> tuple[float, float]:
     """The ridge penalty that ranks held-out items (a share of all) best among themselves, and its NDCG@10."""
-    warm_part, cold_part, cold = cold_cut(data, options)
-    vectors = targets.vectors(warm_part, features.side)
-    users = profiles(warm_part.liked(options.like_threshold), vectors)
-    relevant = cold_part.liked(options.like_threshold)
-    counts, choices = warm_part.counts(), _choices(options.penalty, PENALTIES)
-    scores = []
-    for penalty in choices:
-        content = fit_content(features.all, vectors, counts, penalty)
-        scored = rank(users, content, warm_part.rated(), relevant, candidates=cold)
-        scores.append(scored.summary(int(cold.sum()))["ndcg@10"])
-    return _best(choices, scores), max(scores)
+    cuts = cold_cuts(ratings, options.seed)
+    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
+    scores = dict.fromkeys(_choices(options.penalty, PENALTIES), 0.0)
+    for cut, cold in cuts:
+        vectors, counts = choice.vectors(cut.part, features.side), cut.part.counts()
+        users = profiles(cut.part.liked(choice.like_threshold), vectors)
+        for penalty in scores:
+            content = fit_content(features.all, vectors, counts, penalty)
+            ranked = cut.ranked(content, choice.like_threshold, relevant, users, cold)
+            scores[penalty] += ranked.summary(int(cold.sum()))["ndcg@10"] / len(cuts)
+    best = max(scores, key=lambda one: scores[one])
+    return best, scores[best]
 
 
-def tune(data: Interactions, features: FilmFeatures, options: SpaceOptions) -> Tuned:
-    """Chooses the targets, then the penalty for cold items, then where ratings take over from content.
+def tune(
+    ratings: Interactions, features: FilmFeatures | None, options: SpaceOptions, say: Say = lambda _: None
+) -> Tuned:
+    """The targets; then the penalty, by items held out whole; then how far content counts beside ratings.
 
-    ``features`` are those of all of ``data``'s items.
+    ``features`` are those of all of the columns of ``ratings``; without them only the targets are chosen.
+
+    Raises:
+        ValueError: if nothing can be held out.
     """
-    part, validation = rating_cut(data, options)
-    liked, rated = part.liked(options.like_threshold), part.rated()
-    relevant = validation.liked(options.like_threshold)
+    search = _search(ratings, None if features is None else features.side, options)
+    targets = _targets(search, options, say)
+    if features is None:
+        return Tuned(targets, {})
+    penalty, cold = choose_penalty(ratings, features, targets, options)
+    base = replace(targets, penalty=penalty)
+    counts = [cut.part.counts() for cut in search.cuts]
+    vectors = [base.vectors(cut.part, features.side) for cut in search.cuts]
+    content = [fit_content(features.all, c, n, penalty) for c, n in zip(vectors, counts, strict=True)]
+    grid = [
+        replace(base, half_count=half, content_scale=scale)
+        for half in _choices(options.half_count, HALF_COUNTS)
+        for scale in SCALES
+    ]
 
-    def score(vectors: Float64) -> dict[str, float]:
-        return rank(profiles(liked, vectors), vectors, rated, relevant).summary(vectors.shape[0])
+    def said(one: Choice) -> list[npt.NDArray[np.float32]]:
+        parts = zip(vectors, content, counts, strict=True)
+        return [blend(c, text, n, one.half_count, one.content_scale) for c, text, n in parts]
 
-    targets = choose_targets(data, features.side, options)
-    penalty, cold = choose_penalty(data, features, targets, options)
-    vectors, counts = targets.vectors(part, features.side), part.counts()
-    content = fit_content(features.all, vectors, counts, penalty)
-    halves = _choices(options.half_count, HALF_COUNTS)
-    scores = [score(blend(vectors, content, counts, half))["ndcg@10"] for half in halves]
-    half = _best(halves, scores)
-    metrics = {f"validation_{k}": value for k, value in score(blend(vectors, content, counts, half)).items()}
-    metrics["validation_ndcg@10_ratings_only"] = score(vectors)["ndcg@10"]
-    metrics["validation_ndcg@10_content_only"] = score(content)["ndcg@10"]
-    metrics["cold_validation_ndcg@10"] = cold
-    return Tuned(targets, penalty, half, metrics)
+    best = max((search.score(one, said(one)) for one in grid), key=_validation)
+    half, scale = best.half_count, best.content_scale
+    say(f"penalty {penalty}, half count {half}, content x {scale}: {best.validation:.4f}")
+    metrics = _metrics(search, best, said(best), vectors, content)
+    return Tuned(best, metrics | {"cold_validation_ndcg@10": cold})
+
+
+def _metrics(
+    search: _Search,
+    best: Choice,
+    both: Sequence[npt.NDArray[Any]],
+    ratings_only: Sequence[Float64],
+    content_only: Sequence[Float64],
+) -> dict[str, float]:
+    """Means over the cuts, as a package's manifest has them."""
+    parts = [
+        cut.ranked(vectors, best.like_threshold, search.relevant).summary(len(vectors))
+        for cut, vectors in zip(search.cuts, both, strict=True)
+    ]
+    metrics = {f"validation_{name}": float(np.mean([one[name] for one in parts])) for name in parts[0]}
+    metrics["validation_ndcg@10_ratings_only"] = search.score(best, ratings_only).validation
+    metrics["validation_ndcg@10_content_only"] = search.score(best, content_only).validation
+    return metrics

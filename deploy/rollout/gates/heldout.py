@@ -9,7 +9,7 @@ from deploy.moments import moment
 from deploy.rollout.exceptions import NotComparableError
 from model_store import Manifest
 from streaming.documents import Ratings
-from trainer.evaluation.choice import RELEVANT
+from trainer.space.choice import RELEVANT
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,17 @@ from trainer.data.folder import Files
 from trainer.data.ratings import Ratings
 from trainer.data.splits import random_holdout, take
 from trainer.evaluation.baselines import ease, item_neighbours, linear_scorer, popularity_scorer
-from trainer.evaluation.choice import Choice, choose, space_vectors
 from trainer.evaluation.ranking import rank, rank_by
 from trainer.evaluation.report import evaluate_served
 from trainer.evaluation.results import input_hash, is_done, run_rows
 from trainer.evaluation.rows import Row
 from trainer.evaluation.served import ask, films_of, matrices, popular_scores, train_served
 from trainer.exceptions import TrainingError
+from trainer.space.choice import Choice, space_vectors
 from trainer.space.collaborative import item_vectors, top_eigenpairs
 from trainer.space.content import FilmFeatures
+from trainer.space.options import SpaceOptions
+from trainer.space.tuning import tune
 
 USERS, FILMS = 120, 60
 
@@ -159,7 +161,7 @@ def test_what_cannot_be_scored_is_refused(files: Files) -> None:
     with pytest.raises(TrainingError, match="too few liked"):
         evaluate_served(Files(dull, files.test, files.items))
     with pytest.raises(ValueError, match="too few liked"):
-        choose(matrices(dull, files.test, ["ml:0"])[0], None)
+        tune(matrices(dull, files.test, ["ml:0"])[0], None, SpaceOptions())
 
 
 def test_the_command_prints_one_object(files: Files, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from trainer.data import Ratings
+from trainer.space.choice import blend
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import interactions
-from trainer.space.tuning import blend
 
 
 def random_matrix(users: int, items: int, seed: int = 0) -> sp.csr_matrix:

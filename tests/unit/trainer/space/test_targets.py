@@ -87,13 +87,14 @@ def test_films_of_a_genre_come_together_also_where_nobody_rated_both() -> None:
 @pytest.mark.parametrize("follows", [True, False], ids=["genres tell", "genres mislead"])
 def test_what_the_catalogue_counts_is_chosen_by_held_out_ratings(follows: bool) -> None:
     shuffled = np.random.default_rng(7).permutation(GENRE)
-    data = tastes(0.12, GENRE if follows else shuffled)
-    options = SpaceOptions(dim=8, activity_power=0.0, validation_share=0.3)
+    data = tastes(0.2, GENRE if follows else shuffled)
+    options = SpaceOptions(dim=8, neutral_weight=0.5, activity_power=0.0, validation_share=0.3)
     assert (choose_targets(data, SIDE, options).side_weight > 0) is follows
 
 
 def test_numbers_that_are_given_are_kept() -> None:
     data = tastes(0.2, GENRE)
-    options = SpaceOptions(dim=8, regularisation=33.0, top_weight=1.1, activity_power=0.2, side_weight=1.5)
-    tuned = tune(data, FilmFeatures(SIDE, SIDE), options)
-    assert tuned.targets == Targets(8, 33.0, 0.5, 4.0, 1.1, 0.2, 1.5)
+    given = {"dim": 8, "regularisation": 33.0, "neutral_weight": 0.3, "like_threshold": 3.5}
+    given |= {"top_weight": 1.1, "activity_power": 0.2, "side_weight": 1.5, "half_count": 2.5, "penalty": 7.0}
+    choice = tune(data, FilmFeatures(SIDE, SIDE), SpaceOptions(**given)).choice
+    assert {name: getattr(choice, name) for name in given} == given
