@@ -104,6 +104,9 @@ def altered(films: Frozen, seed: int) -> Iterator[tuple[str, Frozen]]:
 
 def _vectors(task: Task, train: Interactions, choice: Choice, gains: tuple[float, ...]) -> list[Float64]:
     """Content vectors [items, dim] of all films at each gain, learnt from ``train``."""
+    if not any(gains):
+        # nothing is to be learnt from films held out of the base
+        task = replace(task, options=replace(task.options, folds=1))
     lesson, base, _ = lesson_of(task, train, choice.shape)
     said = base_says(task, base, choice.shape.kernel, lesson.films, task.films)
     if not any(gains):
