@@ -17,8 +17,9 @@ from rich.console import Console
 from benchmarks.report import Goal, publish
 from handlers.engines.machine import cpu_flags, cpu_name
 from model_store import ModelStoreError, Package, build
-from model_store.compile import compile_package, quantise_package
+from model_store.compile import quantise_package
 from model_store.engines import try_engines
+from model_store.native import compile_package
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
 WITH_VNNI, WITHOUT = 3.5, 1.8
@@ -33,7 +34,8 @@ def main() -> None:
         package = build(PACKAGE, Path(folder) / "models", step=console.print)
         makes: tuple[Callable[[Package], object], ...] = (
             compile_package,
-            partial(compile_package, bf16=True),
+            partial(compile_package, precision="bf16"),
+            partial(compile_package, precision="mixed"),
             quantise_package,
         )
         for make in makes:

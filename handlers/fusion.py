@@ -246,6 +246,17 @@ class FusionNetwork(nn.Module):
     ) -> Tensor:
         """float32 [n, dim]: the content vector."""
         states = token_states(self.bert, input_ids, attention_mask)
+        return self.of_states(states, attention_mask, side, pixels, has_poster)
+
+    def of_states(
+        self,
+        states: Tensor,
+        attention_mask: Tensor,
+        side: Tensor,
+        pixels: Tensor | None = None,
+        has_poster: Tensor | None = None,
+    ) -> Tensor:
+        """float32 [n, dim] from what BERT said, [n, t, width]."""
         if not self.reads_posters or pixels is None or has_poster is None:
             nothing = states.new_zeros(states.shape[0], 1, self.vit.config.width)
             return self.content(states, attention_mask, side, nothing, nothing[:, 0, 0])

@@ -29,14 +29,19 @@ class ItemEncoderNetwork(nn.Module):
         self.text_head = nn.Linear(width, dim, bias=True)
         self.side_head = nn.Linear(side, dim, bias=False)
 
+    def of_states(self, states: Tensor, attention_mask: Tensor, side: Tensor) -> Tensor:
+        """float32 [n, dim] from what BERT said, [n, t, width]."""
+        text = pooled(states, attention_mask)
+        vector: Tensor = self.text_head(text) + self.side_head(side)
+        return vector
+
     def embed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """float32 [n, width]: the text alone."""
         return pooled(token_states(self.bert, input_ids, attention_mask), attention_mask)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, side: Tensor) -> Tensor:
         """float32 [n, dim]: the content vector."""
-        vector: Tensor = self.text_head(self.embed(input_ids, attention_mask)) + self.side_head(side)
-        return vector
+        return self.of_states(token_states(self.bert, input_ids, attention_mask), attention_mask, side)
 
 
 Network = ItemEncoderNetwork | FusionNetwork

@@ -27,7 +27,11 @@ class TextNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """float32 [n, width]."""
-        return pooled(token_states(self.bert, input_ids, attention_mask), attention_mask)
+        return self.of_states(token_states(self.bert, input_ids, attention_mask), attention_mask)
+
+    def of_states(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """float32 [n, width] from what BERT said, [n, t, width]."""
+        return pooled(states, attention_mask)
 
 
 class PosterNetwork(nn.Module):

@@ -1,4 +1,4 @@
-"""What one machine makes of a built package for itself: native code (AOTInductor), int8 or float16."""
+"""What one machine makes of a built package's ONNX file for itself: int8 or float16."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from handlers.engines.aot_inductor import compiled_file
 from handlers.engines.choose import FP16_FILE, INT8_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
-from handlers.engines.parity import PROBE_FILE, Parity, check_parity, compare, load_probe
+from handlers.engines.parity import PROBE_FILE, Parity, check_parity, load_probe
 from handlers.exceptions import HandlerError
 from model_store.exceptions import ModelStoreError
 from model_store.share import Measure, by_harm, fits, longest_that_fits
@@ -77,7 +76,7 @@ def _reduced(
     """By the first of ``makes`` that fits (fastest first, finest last), else what fits by the last."""
     from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 
-    folder = _own_folder(package)
+    folder = own_folder(package)
     aside, source = folder / f".{os.getpid()}.onnx", package.path / ONNX_FILE
     try:
         probe = load_probe(package.path / PROBE_FILE)
@@ -112,68 +111,12 @@ def _reduced(
     return Reduced(folder / name, parity, len(chosen), len(parts))
 
 
-def compile_package(package: Package, threads: int = 1, bf16: bool = False) -> Path:
-    """The compiled network's file in this machine's folder; it replaces an earlier one. Needs a C++ compiler.
-
-    Shapes vary as the manifest says, by the names of the sizes.
-
-    Args:
-        bf16: computes the text model in bfloat16.
+def own_folder(package: Package) -> Path:
+    """Where this machine keeps what it makes of ``package``; made if it is not there.
 
     Raises:
-        ModelStoreError: the package cannot be read, or the compiler is missing or fails; or, for bf16, this
-            processor does not multiply it, the package reads no text, or it is outside the parity limits.
+        ModelStoreError: it is not built.
     """
-    import torch
-    import torch._inductor.config as _inductor
-
-    from handlers.networks import load_model
-    from model_store.export import dynamic_shapes
-
-    folder = _own_folder(package)
-    target = folder / compiled_file(threads, bf16)
-    aside = folder / f".{os.getpid()}.pt2"
-    torch.set_num_threads(threads)
-    try:
-        network = load_model(package.path)
-        if bf16:
-            _narrow(network, package)
-        probe = load_probe(package.path / PROBE_FILE)
-        example = {name: torch.from_numpy(value) for name, value in probe.inputs.items()}
-        shapes = dynamic_shapes(package.manifest.inputs)
-        if bf16:
-            with torch.no_grad():
-                vectors = network(**example).numpy()
-            if not (parity := compare(vectors, probe.vectors, reduced_precision=True)).passed:
-                raise ModelStoreError(f"bf16 is outside the parity limits: {parity}")
-        with torch.no_grad(), _inductor.patch(freezing=True):
-            exported = torch.export.export(network, (), example, dynamic_shapes=shapes)
-            torch._inductor.aoti_compile_and_package(exported, package_path=str(aside))
-        aside.chmod(0o600)
-        aside.replace(target)
-    except HandlerError as error:
-        raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {error}") from None
-    except ModelStoreError:
-        raise
-    except Exception as error:  # torch's compiler raises dozens of kinds
-        reason = str(error).strip().splitlines() or [repr(error)]
-        raise ModelStoreError(f"{package.manifest.reference} cannot be compiled: {reason[0]}") from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return target
-
-
-def _narrow(network: Any, package: Package) -> None:
-    from model_store.narrow import multiplies_bf16, narrow
-
-    if not multiplies_bf16():
-        raise ModelStoreError("this processor does not multiply bf16 (no avx512_bf16, no amx_bf16)")
-    if not hasattr(network, "bert"):
-        raise ModelStoreError(f"{package.manifest.reference} reads no text: there is nothing to do in bf16")
-    narrow(network.bert)
-
-
-def _own_folder(package: Package) -> Path:
     folder = machine_folder(package.path)
     if folder is None:
         raise ModelStoreError(f"{package.manifest.reference} is not built; only built packages are compiled")

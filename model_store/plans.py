@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from handlers.encoding import ITEM_TABLE_FILE
 from handlers.engines.machine import ONNX_FILE
 from handlers.engines.parity import PROBE_FILE
 from handlers.inputs import ModelInputs
+from handlers.items import EncodeItem, sentence
 from handlers.kinds import Kind, kind_of
 from handlers.posters import PosterInputs, PosterSizes, load_poster_sizes
 from handlers.texts import TextInputs, load_text_config
@@ -49,6 +50,8 @@ class Plan:
     """Of its output ``vector``."""
     probe: Callable[[Path], Arrays]
     """Inputs to record outputs of; takes the folder in which the tokenizer lies by then."""
+    read: Callable[[Path, Sequence[EncodeItem]], Arrays]
+    """Inputs of films, padded to the longest; takes that folder too."""
 
     @property
     def served_files(self) -> tuple[str, ...]:
@@ -93,31 +96,46 @@ def _words(text: TextModel) -> dict[str, Tensor]:
 
 
 def _item_encoder(config: EncoderConfig) -> Plan:
-    def probe(folder: Path) -> Arrays:
+    def read(folder: Path, films: Sequence[EncodeItem]) -> Arrays:
         tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
-        return ModelInputs(PROBE_ITEMS, tokens, config).rows(range(len(PROBE_ITEMS)))
+        return ModelInputs(films, tokens, config).rows(range(len(films)))
+
+    def probe(folder: Path) -> Arrays:
+        return read(folder, PROBE_ITEMS)
 
     inputs = {**_words(config.text_model), "side": _floats(config.features.width)}
     if (poster := config.poster_input) is not None:
         inputs["pixels"] = _floats(3, poster.height, poster.width)
         inputs["has_poster"] = _floats()
     files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
-    return Plan(HANDLERS["item-encoder"], files, config.text_model, inputs, config.dim, probe)
+    return Plan(HANDLERS["item-encoder"], files, config.text_model, inputs, config.dim, probe, read)
 
 
 def _text_encoder(text: TextModel) -> Plan:
+    def rows(folder: Path, texts: Sequence[str]) -> Arrays:
+        read = TextInputs(texts, Tokens(folder / TOKENIZER_FILE, text.max_tokens))
+        return read.rows(range(len(texts)))
+
     def probe(folder: Path) -> Arrays:
-        read = TextInputs(PROBE_TEXTS, Tokens(folder / TOKENIZER_FILE, text.max_tokens))
-        return read.rows(range(len(PROBE_TEXTS)))
+        return rows(folder, PROBE_TEXTS)
+
+    def read(folder: Path, films: Sequence[EncodeItem]) -> Arrays:
+        return rows(folder, [sentence(film) for film in films])
 
     handler, files = HANDLERS["text-encoder"], (CONFIG_FILE, CARD_FILE)
-    return Plan(handler, files, text, _words(text), text.width, probe)
+    return Plan(handler, files, text, _words(text), text.width, probe, read)
 
 
 def _poster_encoder(sizes: PosterSizes) -> Plan:
+    def rows(posters: Sequence[bytes]) -> Arrays:
+        return PosterInputs(posters, sizes).rows(range(len(posters)))
+
     def probe(_: Path) -> Arrays:
-        return PosterInputs(PROBE_POSTERS, sizes).rows(range(len(PROBE_POSTERS)))
+        return rows(PROBE_POSTERS)
+
+    def read(_: Path, films: Sequence[EncodeItem]) -> Arrays:
+        return rows([film.poster for film in films if film.poster])
 
     inputs = {"pixels": _floats(3, sizes.image_height, sizes.image_width)}
     files = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
-    return Plan(HANDLERS["poster-encoder"], files, None, inputs, sizes.width, probe)
+    return Plan(HANDLERS["poster-encoder"], files, None, inputs, sizes.width, probe, read)

@@ -7,7 +7,10 @@ import click
 from deploy.cli.output import AS_JSON, bars, out, print_json
 from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, trust
+from handlers.engines.aot_inductor import Precision
 from model_store import find
+
+PRECISIONS: dict[str, Precision] = {"mixed": "mixed", "bf16": "bf16", "aotinductor": "float32"}
 
 
 @click.command("compile")
@@ -15,7 +18,7 @@ from model_store import find
 @click.option(
     "--engine",
     "engines",
-    type=click.Choice(["int8", "bf16", "aotinductor", "fp16"]),
+    type=click.Choice(["int8", "bf16", "mixed", "aotinductor", "fp16"]),
     multiple=True,
     help="which; by default int8, and bf16 where the processor multiplies that, else aotinductor",
 )
@@ -27,14 +30,16 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
     They lie beside the packages, not in them, and are never loaded on another kind of machine; workers take
     the first that proves itself. What int8 or fp16 would take outside the parity limits stays in float32,
     found by measuring; where nothing is left, exit code 1.
-    bf16 is native code too, its text model in bfloat16. Native code needs a C++ compiler and some minutes.
+    bf16 and mixed are native code too: the text model in bfloat16; or in int8 as far as the limits allow and
+    the rest of it in bfloat16. Native code needs a C++ compiler and some minutes.
 
     \b
     Example:
       marquee model compile item-encoder@1
     """
-    from model_store.compile import compile_package, halve_package, quantise_package
+    from model_store.compile import halve_package, quantise_package
     from model_store.narrow import multiplies_bf16
+    from model_store.native import compile_package
 
     settings = load_settings()
     made: dict[str, str] = {}
@@ -45,7 +50,7 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
             if engine in ("int8", "fp16"):
                 made[engine] = str(quantise_package(package) if engine == "int8" else halve_package(package))
             else:
-                made[engine] = str(compile_package(package, threads, bf16=engine == "bf16"))
+                made[engine] = str(compile_package(package, threads, PRECISIONS[engine]))
     if as_json:
         print_json({"package": package.manifest.reference, "threads": threads, **made})
     else:

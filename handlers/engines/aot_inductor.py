@@ -8,35 +8,40 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from handlers.engines.base import Inputs, Outputs
+from handlers.engines.packing import packed
 from handlers.exceptions import EngineUnavailableError
 
+Precision = Literal["float32", "bf16", "mixed"]
+"""Of the text model: ``mixed`` is int8 as far as parity allows."""
 
-def compiled_file(threads: int, bf16: bool = False) -> str:
+
+def compiled_file(threads: int, precision: Precision = "float32") -> str:
     """Name of the file for so many threads."""
-    return f"model.cpu.{threads}{'.bf16' if bf16 else ''}.pt2"
+    return f"packed.cpu.{threads}.{precision}.pt2"
 
 
 class AotInductorEngine:
-    """A compiled network; ``threads`` and ``bf16`` (of its text model) are what it was compiled with."""
+    """A compiled network; ``threads`` and ``precision`` are what it was compiled with."""
 
-    def __init__(self, folder: Path | None, threads: int = 1, bf16: bool = False) -> None:
+    def __init__(self, folder: Path | None, threads: int = 1, precision: Precision = "float32") -> None:
         """Loads what was compiled into ``folder``.
 
         Raises:
             EngineUnavailableError: nothing was compiled here, somebody else could have put it there, or torch
                 is missing or refuses it.
         """
-        self.name = "aotinductor-bf16" if bf16 else "aotinductor"
-        self.reduced_precision = bf16
-        if folder is None or not (folder / compiled_file(threads, bf16)).is_file():
+        self.reduced_precision = precision != "float32"
+        self.name = f"aotinductor-{precision}" if self.reduced_precision else "aotinductor"
+        if folder is None or not (folder / compiled_file(threads, precision)).is_file():
             raise EngineUnavailableError(
                 f"not compiled on this machine for {threads} threads; `marquee model compile` does it"
             )
-        path = folder / compiled_file(threads, bf16)
+        path = folder / compiled_file(threads, precision)
         for place in (folder, path):
             if place.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise EngineUnavailableError(f"{place} may be written by others, so its code is not run")
@@ -54,5 +59,5 @@ class AotInductorEngine:
     def run(self, inputs: Inputs) -> Outputs:
         """One forward pass."""
         with self._torch.inference_mode():
-            tensors = {name: self._torch.from_numpy(value) for name, value in inputs.items()}
+            tensors = {name: self._torch.from_numpy(value) for name, value in packed(inputs).items()}
             return {"vector": np.asarray(self._model(**tensors).numpy())}

@@ -39,7 +39,8 @@ def candidates(folder: Path, threads: int) -> list[Candidate]:
     typed = half if half.is_file() else folder / ONNX_FILE
     return [
         Candidate("tensorrt", lambda: TensorRtEngine(typed, made_here)),
-        Candidate("aotinductor-bf16", lambda: AotInductorEngine(made_here, threads, bf16=True)),
+        Candidate("aotinductor-mixed", lambda: AotInductorEngine(made_here, threads, "mixed")),
+        Candidate("aotinductor-bf16", lambda: AotInductorEngine(made_here, threads, "bf16")),
         Candidate("onnxruntime-int8", lambda: OnnxRuntimeEngine(int8, threads, True)),
         Candidate("aotinductor", lambda: AotInductorEngine(made_here, threads)),
         Candidate("onnxruntime", lambda: OnnxRuntimeEngine(folder / ONNX_FILE, threads)),

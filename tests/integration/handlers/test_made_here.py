@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -14,12 +14,19 @@ from deploy.stack.torchserve import TorchServe
 from handlers.encoding import ItemEncoder
 from handlers.engines.choose import FP16_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
+from handlers.engines.packing import packed
 from handlers.engines.parity import PROBE_FILE, compare, load_probe
+from handlers.items import EncodeItem
 from handlers.networks import load_model
 from model_store import Package, find
-from model_store.compile import compile_package, halve_package, quantise_package
+from model_store.compile import halve_package, quantise_package
 from model_store.engines import try_engines
-from model_store.narrow import multiplies_bf16, narrow
+from model_store.films import some_films
+from model_store.mixed import mix, run
+from model_store.narrow import PackedNetwork, multiplies_bf16, multiplies_int8
+from model_store.native import compile_package
+from model_store.plans import plan_of
+from model_store.share import WITHIN, harm
 from tests.integration.encoder.tiny import NAME, VERSION, tiny_package
 
 
@@ -59,22 +66,34 @@ def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_fro
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
 
 
-@pytest.mark.skipif(not multiplies_bf16(), reason="this processor does not multiply bf16")
-def test_bert_in_bf16_says_nearly_the_same(package: Package) -> None:
-    network: Any = load_model(package.path)
-    narrow(network.bert)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_words_without_padding_say_the_same(package: Package, dtype: torch.dtype) -> None:
     probe = load_probe(package.path / PROBE_FILE)
-    with torch.inference_mode():
-        said = network(**{name: torch.from_numpy(value) for name, value in probe.inputs.items()}).numpy()
-    assert compare(said, probe.vectors, reduced_precision=True).passed
-    assert not compare(said, probe.vectors, reduced_precision=False).passed, "it is in bf16"
+    network = PackedNetwork(load_model(package.path), dtype)
+    parity = compare(run(network, packed(probe.inputs)), probe.vectors, reduced_precision=False)
+    assert parity.passed == (dtype == torch.float32), parity
+    assert parity.cosine > 0.999
+
+
+def test_bert_in_int8_keeps_in_bfloat16_what_the_limits_ask_for(package: Package) -> None:
+    probe = load_probe(package.path / PROBE_FILE)
+    network, read = load_model(package.path), plan_of(package.path).read
+    films = some_films(48)
+    seen, judged = read(package.path, films[:32]), read(package.path, films[32:])
+    mixed = mix(network, probe, seen, judged)
+    assert 0 < mixed.parts <= mixed.of == 24
+    said = compare(run(mixed.network, packed(probe.inputs)), probe.vectors, reduced_precision=True)
+    assert said.passed, said
+    assert harm(said) <= harm(mixed.parity) <= WITHIN
+    # its own layers are left as they were
+    assert compare(run(network, probe.inputs), probe.vectors, reduced_precision=False).passed
 
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not multiplies_bf16(), reason="this processor does not multiply bf16")
 def test_code_compiled_in_bf16_is_taken_first(package: Package) -> None:
-    compile_package(package, bf16=True)
+    compile_package(package, precision="bf16")
     rows = {row.engine: row for row in try_engines(package)}
     assert rows["aotinductor-bf16"].taken, rows["aotinductor-bf16"].reason
     assert not rows["aotinductor"].passed
@@ -83,8 +102,30 @@ def test_code_compiled_in_bf16_is_taken_first(package: Package) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
+@pytest.mark.skipif(not multiplies_int8(), reason="this processor does not multiply int8")
+def test_code_compiled_in_int8_as_far_as_it_goes_is_taken_before_all(package: Package) -> None:
+    made = compile_package(package, precision="mixed")
+    assert made.bytes_of is not None
+    assert made.bytes_of[0] > 0
+    rows = {row.engine: row for row in try_engines(package)}
+    assert rows["aotinductor-mixed"].taken, rows["aotinductor-mixed"].reason
+    encoder = ItemEncoder.load(package.path)
+    assert encoder.engine.name == "aotinductor-mixed"
+    # one word in all, none at all, and rows of one length: sizes that compilers like to take for constants
+    items = [EncodeItem(title="A"), EncodeItem(title="The Harbour", year=1974), EncodeItem(title="A")]
+    alone = [encoder.encode([item]) for item in items]
+    assert [found.errors for found in alone] == [[None]] * 3
+    together = encoder.encode(items)
+    for row, found in zip(together.vectors, alone, strict=True):
+        assert np.linalg.norm(row - found.vectors[0]) <= 1e-2 * np.linalg.norm(row)
+    made.path.write_bytes(made.path.read_bytes()[:-1_000])
+    assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
 def test_compiled_code_agrees_and_is_timed_beside_the_others(package: Package) -> None:
-    path = compile_package(package)
+    path = compile_package(package).path
     assert path.stat().st_mode & 0o077 == 0
     rows = {row.engine: row for row in try_engines(package)}
     assert rows["aotinductor"].passed, rows["aotinductor"].reason

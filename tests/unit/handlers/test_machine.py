@@ -73,6 +73,7 @@ def test_the_order_of_engines(tmp_path: Path) -> None:
     names = [candidate.name for candidate in candidates(tmp_path, 1)]
     assert names == [
         "tensorrt",
+        "aotinductor-mixed",
         "aotinductor-bf16",
         "onnxruntime-int8",
         "aotinductor",
