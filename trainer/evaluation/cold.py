@@ -1,9 +1,9 @@
-"""Films without ratings, or with few, ranked among themselves: rows of docs/results.md."""
+"""Films without ratings, ranked among themselves: a row of docs/results.md."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from handlers.features import HASHED_FIELDS
 from trainer.data import Ratings, all_ratings, load_items
-from trainer.data.splits import cold_items, random_holdout, with_few_ratings
+from trainer.data.splits import cold_items
 from trainer.evaluation.content import omdb_films, side_vectors, text_vectors
 from trainer.evaluation.kernel import Kernel, Likeness, choose_kernel, likeness, regress
 from trainer.evaluation.ranking import Float64, profiles, rank
@@ -22,13 +22,13 @@ from trainer.space.choice import RELEVANT, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
 from trainer.space.targets import Targets
+from trainer.space.tastes import with_tastes
 from trainer.space.train import feature_config
 from trainer.space.tuning import Say
 
 DIM, NEUTRAL_WEIGHT = 256, 0.5
 LAMBDAS = (200.0, 600.0, 1500.0)
 PENALTIES = (10.0, 30.0, 100.0, 300.0)
-HALF_COUNTS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -91,6 +91,11 @@ class Case:
     def predicted(self, alike: Likeness, kernel: Kernel) -> Float64:
         """Content vectors [items, dim] by kernel regression on items with ratings."""
         return regress(kernel.matrix(alike), self.targets, self.train.counts(), kernel)
+
+    def turned(self, content: Float64, strength: float) -> Float64:
+        """[items, dim]: ``content``, turned towards the tastes of who liked the films."""
+        liked = self.train.liked(RELEVANT)
+        return with_tastes(content, liked, profiles(liked, self.targets), strength)
 
     def ridge(self, features: Float64, penalty: float) -> Float64:
         """The same by ridge, as the first item encoder does."""
@@ -181,65 +186,3 @@ def _variants(asked: Case, content: Content, choice: ColdChoice, seed: int) -> d
         "text_only": predicted(content.alike(genres_too=False, people_too=False)),
         "ridge": asked.ridge(ridge_features(content), choice.penalty),
     }
-
-
-def ml_100k_few(data: Path, say: Say) -> dict[str, Any]:
-    """Films with 0, 1, 3, 10 ratings, ranked among themselves: content, ratings, and both as served."""
-    ratings, content = ml_100k_content(data)
-    fold = random_holdout(ratings, 0.2, seed=0)
-    names = np.array(content.item_ids)
-    scarce = frozenset(np.random.default_rng(0).permutation(names)[: len(names) // 5].tolist())
-    others = replace(fold, cold_items=scarce)
-    rich, _ = matrices(with_few_ratings(others, scarce, 0, seed=1).train, fold.test, content.item_ids)
-    choice = choose_cold(rich, content, 0, say)
-    alike = content.alike()
-    half = choose_half(rich, alike, choice, say)
-    out: dict[str, Any] = {}
-    for count in (0, 1, 3, 10):
-        few = with_few_ratings(fold, scarce, count, seed=1)
-        train, test = matrices(few.train, few.test, content.item_ids)
-        asked = case(train, test, np.isin(names, sorted(scarce)), choice.regularisation)
-        predicted = asked.predicted(alike, choice.kernel)
-        scores = {
-            "content": asked.ndcg(predicted),
-            "ratings": asked.ndcg(asked.targets),
-            "both": asked.ndcg(mixed(predicted, asked.targets, train.counts(), half)),
-        }
-        out[str(count)] = {name: round(float(one.mean()), 5) for name, one in scores.items()} | {
-            f"both_against_{other}": {"difference": asdict(p.difference), "p": p.p_t}
-            for other in ("content", "ratings")
-            if (p := paired(scores["both"], scores[other]))
-        }
-        say(f"{count} ratings: {[(name, round(float(one.mean()), 4)) for name, one in scores.items()]}")
-    return {"ndcg@10": out, "half_count": half, "chosen": asdict(choice)}
-
-
-def mixed(content: Float64, ratings: Float64, counts: npt.NDArray[np.int64], half: float) -> Float64:
-    """(1 - a) content + a ratings with a = n / (n + half), as the item table does."""
-    n = counts.astype(np.float64)[:, None]
-    a = np.divide(n, n + half, out=np.zeros_like(n), where=n > 0)
-    out: Float64 = (1 - a) * content + a * ratings
-    return out
-
-
-def choose_half(train: Interactions, alike: Likeness, choice: ColdChoice, say: Say) -> float:
-    """The half count that ranks warm items best of which all but 1, 3 or 10 ratings are held out."""
-    rng = np.random.default_rng(11)
-    counts = train.counts()
-    thin = np.zeros(len(counts), dtype=bool)
-    rich = np.flatnonzero(counts > 20)
-    thin[rng.permutation(rich)[: len(rich) // 4]] = True
-    order = np.lexsort((rng.permutation(len(train.items)), train.items))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order)) - starts[train.items[order]]
-    allowed = rng.choice([1, 3, 10], len(counts))
-    keep = ~thin[train.items] | (position < allowed[train.items])
-    asked = case(train.take(keep), train.take(~keep), thin, choice.regularisation)
-    predicted, n = asked.predicted(alike, choice.kernel), asked.train.counts()
-    scores = {
-        half: float(asked.ndcg(mixed(predicted, asked.targets, n, half)).mean()) for half in HALF_COUNTS
-    }
-    best = max(scores, key=lambda half: scores[half])
-    say(f"half count {best}: {scores[best]:.4f}")
-    return best

@@ -135,8 +135,10 @@ def _figure(results: list[dict[str, Any]]) -> str:
             + "; p "
             + ", ".join(f"{name} {one['p']:.2g}" for name, one in against.items())
         )
+    kinds = {"content": "content", "ratings": "ratings", "both": "both", "table": "as item tables mix them"}
     return "; ".join(
-        f"{count} ratings: content {one['content']:.4f}, ratings {one['ratings']:.4f}, both {one['both']:.4f}"
+        f"{count} ratings: "
+        + ", ".join(f"{said} {one[kind]:.4f}" for kind, said in kinds.items() if kind in one)
         for count, one in sorted(ndcg.items(), key=lambda entry: int(entry[0]))
     )
 

@@ -12,7 +12,8 @@ import numpy as np
 from trainer.data import all_ratings, load_items
 from trainer.data.splits import Fold, fixed, random_holdout
 from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer
-from trainer.evaluation.cold import ml_100k_cold, ml_100k_few
+from trainer.evaluation.cold import ml_100k_cold
+from trainer.evaluation.few import ml_100k_few
 from trainer.evaluation.fusion import fusion_row
 from trainer.evaluation.ranking import rank_by
 from trainer.evaluation.report import figures
@@ -158,6 +159,7 @@ ROWS: tuple[Row, ...] = (
         "content and ratings together at least as good as each alone, at 1, 3, 10",
         ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl"),
         ml_100k_few,
+        revision=2,
     ),
     Row(
         "posters",
