@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,9 +30,14 @@ from deploy.cli.lines import EVERY_S, Lines
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 
 
+PIPED_WIDTH = 200
+"""Columns of a table in a file or a pipe: rich takes 80 there, and folds every id."""
+
+
 def out() -> Console:
     """For results."""
-    return Console()
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPED_WIDTH)
 
 
 def err() -> Console:
