@@ -23,11 +23,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option(
-    "--train", type=FILE, required=True, help="ratings to learn from (.csv, .dat, tabs; .gz; .parquet)"
-)
+@click.option("--train", type=FILE, required=True, help="ratings to learn from (.csv, .dat, tabs; .gz)")
 @click.option("--test", type=FILE, required=True, help="ratings to score on, in the same form or another")
-@click.option("--items", type=FILE, required=True, help="films: movies.csv, .parquet, .dat or u.item")
+@click.option("--items", type=FILE, required=True, help="films: movies.csv, movies.dat or u.item")
 @click.option("--dim", type=click.IntRange(8, 2048), help="of the space; else chosen on validation")
 @click.option("--rerank/--no-rerank", default=True, show_default=True, help="train a re-ranker too")
 @click.option("--seed", default=0, show_default=True, help="of validation cuts and of the re-ranker")

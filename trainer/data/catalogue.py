@@ -41,30 +41,8 @@ _ML_100K_GENRES = [
 ]
 
 
-def _parquet_rows(file: Path) -> Iterator[tuple[int, str, str, list[str]]]:
-    """As :func:`_rows`; genres are a list, or names with ``|`` between."""
-    row, names = 0, ["movieId", "title", "genres"]
-    try:
-        table = pyarrow.parquet.ParquetFile(file)
-        if missing := {*names} - {*table.schema_arrow.names}:
-            raise DataError(file, f"no column {', '.join(sorted(missing))}")
-        for batch in table.iter_batches(columns=names):
-            for line in batch.to_pylist():
-                row += 1
-                if line["movieId"] is None:
-                    raise DataError(file, "no movieId", row)
-                genres = line["genres"] or []
-                parts = genres.split("|") if isinstance(genres, str) else [str(one) for one in genres]
-                yield row, str(line["movieId"]), str(line["title"] or ""), parts
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(file, str(error)) from None
-
-
 def _rows(file: Path, layout: Layout) -> Iterator[tuple[int, str, str, list[str]]]:
     """(row, number, raw title, raw genres) of each film."""
-    if layout is Layout.ML_PARQUET:
-        yield from _parquet_rows(file)
-        return
     if layout is Layout.ML_CSV:
         with file.open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines)

@@ -18,7 +18,7 @@ NAMESPACE = "ml:"
 
 
 def ratings_of(path: Path) -> Ratings:
-    """All ratings of a file: ``.csv`` with a header, ``.parquet``, ``.dat``, or tabs between.
+    """All ratings of a file: ``.csv`` with a header, ``.dat``, or tabs between; also with ``.gz``.
 
     Raises:
         DataError: naming file and row, if there are none or one is bad.
@@ -37,15 +37,14 @@ def ratings_of(path: Path) -> Ratings:
 
 
 def items_of(path: Path) -> list[Item]:
-    """The films of ``movies.csv``, ``.parquet``, ``movies.dat`` or ``u.item``, by the ending of the name.
+    """The films of ``movies.csv``, ``movies.dat`` or ``u.item``, by the ending of the name.
 
     Raises:
         DataError: naming file and row, if there are none, one is bad, or an id comes twice.
     """
     if not path.is_file():
         raise DataError(path, "does not exist")
-    layouts = {".csv": Layout.ML_CSV, ".dat": Layout.ML_1M, ".parquet": Layout.ML_PARQUET}
-    layout = layouts.get(path.suffix, Layout.ML_100K)
+    layout = {".csv": Layout.ML_CSV, ".dat": Layout.ML_1M}.get(path.suffix, Layout.ML_100K)
     items, seen = [], set[str]()
     for row, item in enumerate(file_items(path, layout), 1):
         number = item.item_id.partition(":")[2]

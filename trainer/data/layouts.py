@@ -15,8 +15,6 @@ class Layout(StrEnum):
     ML_1M = "ml-1m"
     ML_CSV = "ml-csv"
     """ml-latest, ml-latest-small, ml-20m, ml-25m, ml-32m: ``ratings.csv``, ``movies.csv``."""
-    ML_PARQUET = "ml-parquet"
-    """The same columns in Parquet: ``ratings.parquet``, ``movies.parquet``."""
     EXPORT = "export"
     """What ``marquee data export`` writes: ``users.parquet``, ``items.parquet``."""
 
@@ -31,14 +29,12 @@ _RATINGS = {
     Layout.ML_100K: ("u.data",),
     Layout.ML_1M: ("ratings.dat", "ratings_train.csv.gz"),
     Layout.ML_CSV: ("ratings.csv", "ratings.csv.gz"),
-    Layout.ML_PARQUET: ("ratings.parquet",),
 }
 _ITEMS = {
     Layout.EXPORT: "items.parquet",
     Layout.ML_100K: "u.item",
     Layout.ML_1M: "movies.dat",
     Layout.ML_CSV: "movies.csv",
-    Layout.ML_PARQUET: "movies.parquet",
 }
 
 

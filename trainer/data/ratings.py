@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -53,30 +52,7 @@ def _csv_options(path: Path) -> tuple[list[str] | None, str]:
 _HEADER = {"userId": "user", "movieId": "item", "rating": "value", "timestamp": "time"}
 
 
-def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Columns as a header names them; a time may be a number of seconds, a timestamp, or not there."""
-    types = {"userId": pa.int64(), "movieId": pa.int64(), "rating": pa.float64(), "timestamp": pa.float64()}
-    file = pyarrow.parquet.ParquetFile(path)
-    names = [name for name in types if name in file.schema_arrow.names]
-    if missing := {*types} - {*names, "timestamp"}:
-        raise DataError(path, f"no column {', '.join(sorted(missing))}")
-    for batch in file.iter_batches(columns=names):
-        columns = []
-        for name in types:
-            column = batch.column(name) if name in names else pa.nulls(len(batch), pa.float64())
-            if pa.types.is_timestamp(column.type):
-                column = pc.divide(column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64()), 1000)
-            columns.append(column.cast(types[name]))
-        yield pa.RecordBatch.from_arrays(columns, names=list(types))
-
-
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".parquet":
-        try:
-            yield from _parquet_batches(path)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(path, str(error)) from None
-        return
     names, delimiter = _csv_options(path)
     types = {"user": pa.int64(), "item": pa.int64(), "value": pa.float64(), "time": pa.float64()}
     if names is None:
@@ -165,7 +141,7 @@ def file_ratings(file: Path, item_prefix: str, user_prefix: str) -> Iterator[Rat
     """Batches of the ratings in one MovieLens ``file``, wherever it lies.
 
     The name says what is in it: ``.csv`` has a header, ``.dat`` is ``::`` separated, all else is separated
-    by tabs; each may be compressed (``.gz``). ``.parquet`` has the columns of a ``.csv``.
+    by tabs; each may be compressed (``.gz``).
 
     Raises:
         DataError: as :func:`load_ratings`.

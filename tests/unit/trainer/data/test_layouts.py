@@ -60,23 +60,9 @@ def ml_100k(path: Path) -> Path:
     )
 
 
-def ml_parquet(path: Path) -> Path:
-    path.mkdir(exist_ok=True)
-    ratings = {"userId": [1, 2], "movieId": [10, 11], "rating": [4.5, 0.5], "timestamp": [100, 200]}
-    films = {"movieId": [10, 11], "title": ["Matrix, The (1999)", "Bare"], "genres": ["Action|Sci-Fi", ""]}
-    pyarrow.parquet.write_table(pa.table(ratings), path / "ratings.parquet")
-    pyarrow.parquet.write_table(pa.table(films), path / "movies.parquet")
-    return path
-
-
 @pytest.mark.parametrize(
     ("make", "layout", "namespace"),
-    [
-        (ml_parquet, Layout.ML_PARQUET, "ml"),
-        (ml_csv, Layout.ML_CSV, "ml"),
-        (ml_1m, Layout.ML_1M, "ml"),
-        (ml_100k, Layout.ML_100K, "ml100k"),
-    ],
+    [(ml_csv, Layout.ML_CSV, "ml"), (ml_1m, Layout.ML_1M, "ml"), (ml_100k, Layout.ML_100K, "ml100k")],
 )
 def test_layouts_agree(make: object, layout: Layout, namespace: str, tmp_path: Path) -> None:
     path = make(tmp_path)  # type: ignore[operator]
@@ -176,63 +162,6 @@ def test_an_export_gives_back_what_went_in(tmp_path: Path) -> None:
         ("b", "i:2", 2.0),
     ]
     assert list(load_items(tmp_path)) == [Item("i:1", "One", None, ("Drama",)), Item("i:2", "Two", 1999)]
-
-
-def test_parquet_says_times_and_genres_in_its_own_types(tmp_path: Path) -> None:
-    path = ml_parquet(tmp_path)
-    seconds = pa.array([100, None], pa.int64()).cast(pa.timestamp("s"))
-    ratings = {
-        "userId": [1, 2],
-        "movieId": [10, 11],
-        "rating": pa.array([4, 1], pa.int8()),
-        "timestamp": seconds,
-    }
-    pyarrow.parquet.write_table(pa.table(ratings), path / "ratings.parquet")
-    films = {"movieId": [10, 11], "title": ["One (1999)", "Two"], "genres": [["Action", "Drama"], None]}
-    pyarrow.parquet.write_table(pa.table(films), path / "movies.parquet")
-    assert all_ratings(path).event_time_ms.tolist() == [100_000, FALLBACK_TIME_MS + 2]
-    del ratings["timestamp"]
-    pyarrow.parquet.write_table(pa.table(ratings), path / "ratings.parquet")
-    assert all_ratings(path).event_time_ms.tolist() == [FALLBACK_TIME_MS + 1, FALLBACK_TIME_MS + 2]
-    assert [item.genres for item in load_items(path)] == [("Action", "Drama"), ()]
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "reason"),
-    [
-        ("rating", [4.0, float("nan")], "row 2: rating nan"),
-        ("rating", [None, 3.0], "row 1: no rating"),
-        ("userId", [1, None], "row 2: no user id"),
-        ("movieId", ["10", "x"], "x"),
-        ("userId", None, "no column userId"),
-    ],
-)
-def test_what_is_bad_in_parquet_is_named(
-    column: str, values: list[object] | None, reason: str, tmp_path: Path
-) -> None:
-    path = ml_parquet(tmp_path)
-    rows: dict[str, object] = {"userId": [1, 2], "movieId": [10, 11], "rating": [4.5, 0.5]}
-    rows[column] = values
-    if values is None:
-        del rows[column]
-    pyarrow.parquet.write_table(pa.table(rows), path / "ratings.parquet")
-    with pytest.raises(DataError, match=reason) as caught:
-        all_ratings(path)
-    assert "ratings.parquet" in str(caught.value)
-    (path / "ratings.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(DataError, match=r"ratings\.parquet"):
-        all_ratings(path)
-
-
-def test_a_bad_film_in_parquet_is_named(tmp_path: Path) -> None:
-    path = ml_parquet(tmp_path)
-    films = {"movieId": [10, None], "title": ["One", "Two"], "genres": ["", ""]}
-    pyarrow.parquet.write_table(pa.table(films), path / "movies.parquet")
-    with pytest.raises(DataError, match=r"movies\.parquet, row 2: no movieId"):
-        list(load_items(path))
-    pyarrow.parquet.write_table(pa.table({"movieId": [10], "title": ["One"]}), path / "movies.parquet")
-    with pytest.raises(DataError, match="no column genres"):
-        list(load_items(path))
 
 
 def test_the_shipped_data_are_whole(tmp_path: Path) -> None:
