@@ -132,7 +132,7 @@ command.add_command(train_vit.vit)
 @click.option(
     "--posters",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="folder with poster_map.csv and posters/, for --poster-model; without it films have none",
+    help="for --poster-model: folder of poster_map.csv and posters/; for own data of images named by id",
 )
 @click.option(
     "--work",

@@ -14,7 +14,6 @@ from confluent_kafka import KafkaException, TopicCollection
 
 from deploy.checks.reading import TopicReader, quiet_admin
 from deploy.data.headers import ITEM_TYPE, RATING_TYPE, event_headers, from_ms
-from deploy.data.posters import PosterFolder, imdb_ids, mapped_imdb_ids
 from deploy.data.progress import ProgressFile, fingerprint
 from deploy.data.sender import Sender
 from deploy.data.table import RatingTable, rating_table
@@ -28,6 +27,8 @@ from streaming.settings import Settings
 from streaming.topics import TopicNames, fixed_topics
 from streaming.topics.admin import require
 from trainer.data import Ratings, detect_layout, items_file, load_items, load_ratings, ratings_file, resolve
+from trainer.data.own import posters_beside
+from trainer.data.poster_folder import PosterFolder, imdb_ids, mapped_imdb_ids
 from trainer.exceptions import DataError
 
 TICK_S = 0.1
@@ -74,7 +75,7 @@ class DataImport:
 
     Args:
         path: a folder of a known layout, or ``shipped``.
-        posters: a folder of poster files.
+        posters: a folder of poster files; of a folder of one's own by default the one in it.
         limit: only the oldest so many ratings, and all films.
         rate: ratings a second at most; 0 is no limit.
 
@@ -99,7 +100,8 @@ class DataImport:
         self._limit = limit
         self.folder = resolve(path)
         self.layout = detect_layout(self.folder)
-        self._posters = None if posters is None else self._poster_folder(posters)
+        folder = posters or posters_beside(self.folder, self.layout)
+        self._posters = None if folder is None else self._poster_folder(folder)
         self.result = ImportResult(str(path), self.layout.value, "")
 
     def dry_run(self) -> ImportResult:

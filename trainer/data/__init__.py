@@ -5,8 +5,9 @@
 """
 
 from trainer.data.catalogue import load_items
+from trainer.data.columns import FALLBACK_TIME_MS, Ratings
 from trainer.data.layouts import Layout, detect_layout, items_file, ratings_file
-from trainer.data.ratings import FALLBACK_TIME_MS, Ratings, all_ratings, load_ratings
+from trainer.data.ratings import all_ratings, load_ratings
 from trainer.data.shipped import SHIPPED, open_shipped, poster_frames, resolve
 
 __all__ = [

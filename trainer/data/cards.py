@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from streaming.events import Item
 from trainer.data.catalogue import load_items
+from trainer.data.columns import FALLBACK_TIME_MS, Ratings
 from trainer.data.layouts import detect_layout
-from trainer.data.ratings import FALLBACK_TIME_MS, Ratings, all_ratings
+from trainer.data.ratings import all_ratings
 from trainer.exceptions import DataError
 
 

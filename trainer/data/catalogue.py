@@ -12,6 +12,7 @@ import pyarrow.parquet
 
 from streaming.events import InvalidEventError, Item, check_item
 from trainer.data.layouts import Layout, detect_layout, items_file
+from trainer.data.own import own_items
 from trainer.data.titles import clean_genres, split_title
 from trainer.exceptions import DataError
 
@@ -113,6 +114,9 @@ def load_items(path: Path) -> Iterator[Item]:
     layout, file = detect_layout(path), items_file(path)
     if layout is Layout.EXPORT:
         yield from _from_export(file)
+        return
+    if layout is Layout.OWN:
+        yield from own_items(file)
         return
     yield from file_items(file, layout)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from streaming.events import Item
 from trainer.data.catalogue import file_items
+from trainer.data.columns import Ratings
 from trainer.data.layouts import Layout
-from trainer.data.ratings import Ratings, file_ratings
+from trainer.data.ratings import file_ratings
 from trainer.exceptions import DataError
 
 NAMESPACE = "ml:"

@@ -17,11 +17,14 @@ class Layout(StrEnum):
     """ml-latest, ml-latest-small, ml-20m, ml-25m, ml-32m: ``ratings.csv``, ``movies.csv``."""
     EXPORT = "export"
     """What ``marquee data export`` writes: ``users.parquet``, ``items.parquet``."""
+    OWN = "own"
+    """``ratings`` and ``items``, each ``.csv`` or ``.parquet``, see :mod:`trainer.data.own`."""
 
     @property
     def namespace(self) -> str:
-        """Prefix of ids; item numbers of ML-100K differ from those of all later sets. Empty for exports."""
-        return {Layout.ML_100K: "ml100k", Layout.EXPORT: ""}.get(self, "ml")
+        """Prefix of ids; item numbers of ML-100K differ from those of all later sets. Empty where ids are
+        whole."""
+        return {Layout.ML_100K: "ml100k", Layout.EXPORT: "", Layout.OWN: ""}.get(self, "ml")
 
 
 _RATINGS = {
@@ -29,12 +32,14 @@ _RATINGS = {
     Layout.ML_100K: ("u.data",),
     Layout.ML_1M: ("ratings.dat", "ratings_train.csv.gz"),
     Layout.ML_CSV: ("ratings.csv", "ratings.csv.gz"),
+    Layout.OWN: ("ratings.csv", "ratings.parquet"),
 }
 _ITEMS = {
-    Layout.EXPORT: "items.parquet",
-    Layout.ML_100K: "u.item",
-    Layout.ML_1M: "movies.dat",
-    Layout.ML_CSV: "movies.csv",
+    Layout.EXPORT: ("items.parquet",),
+    Layout.ML_100K: ("u.item",),
+    Layout.ML_1M: ("movies.dat",),
+    Layout.ML_CSV: ("movies.csv",),
+    Layout.OWN: ("items.csv", "items.parquet"),
 }
 
 
@@ -45,10 +50,13 @@ def detect_layout(path: Path) -> Layout:
         DataError: if there is none, saying which files are looked for.
     """
     folder = path if path.is_dir() else path.parent
-    for layout, name in _ITEMS.items():
-        if (folder / name).is_file():
-            return layout
-    looked = ", ".join(_ITEMS.values())
+    found = [layout for layout, names in _ITEMS.items() if any((folder / name).is_file() for name in names)]
+    if found == [Layout.EXPORT, Layout.OWN]:
+        # both have items.parquet
+        return Layout.EXPORT if (folder / _RATINGS[Layout.EXPORT][0]).is_file() else Layout.OWN
+    if found:
+        return found[0]
+    looked = ", ".join(dict.fromkeys(name for names in _ITEMS.values() for name in names))
     raise DataError(path, f"no known layout: none of {looked} is there")
 
 
@@ -75,4 +83,4 @@ def items_file(path: Path) -> Path:
     """
     layout = detect_layout(path)
     folder = path if path.is_dir() else path.parent
-    return folder / _ITEMS[layout]
+    return next(folder / name for name in _ITEMS[layout] if (folder / name).is_file())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +11,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from trainer.data.columns import Ratings, check_values, no_nulls, times_or_order
 from trainer.data.layouts import Layout, detect_layout, ratings_file
+from trainer.data.own import own_ratings
 from trainer.exceptions import DataError
-
-FALLBACK_TIME_MS = 946_684_800_000
-"""2000-01-01T00:00:00Z. A rating without a time is given this plus its row number in milliseconds: the
-order of the file is kept, and every import of the same file gives the same events."""
-
-MIN_VALUE, MAX_VALUE = 0.5, 5.0
-
-
-@dataclass(frozen=True)
-class Ratings:
-    """Columns of n ratings; ``user_ids`` and ``item_ids`` carry their namespace."""
-
-    user_ids: npt.NDArray[np.object_]
-    item_ids: npt.NDArray[np.object_]
-    values: npt.NDArray[np.float64]
-    """0.5 to 5.0."""
-    event_time_ms: npt.NDArray[np.int64]
-    """Milliseconds since 1970."""
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 def _csv_options(path: Path) -> tuple[list[str] | None, str]:
@@ -83,22 +62,6 @@ def _ids(prefix: str, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]
     return np.array([f"{prefix}{n}" for n in unique.tolist()], dtype=object)[where]
 
 
-def _no_nulls(array: pa.Array, what: str, path: Path, row: int) -> npt.NDArray[Any]:
-    if array.null_count:
-        missing = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
-        raise DataError(path, f"no {what}", row + missing)
-    values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    return values
-
-
-def _check_values(values: npt.NDArray[np.float64], path: Path, row: int) -> None:
-    # written so that NaN is bad too
-    bad = np.flatnonzero(~((values >= MIN_VALUE) & (values <= MAX_VALUE)))
-    if len(bad):
-        reason = f"rating {values[bad[0]]} is not from {MIN_VALUE} to {MAX_VALUE}"
-        raise DataError(path, reason, row + int(bad[0]))
-
-
 def _from_export(path: Path) -> Iterator[Ratings]:
     row = 1
     try:
@@ -107,12 +70,12 @@ def _from_export(path: Path) -> Iterator[Ratings]:
             # a take-back has no value; it is no rating to learn from
             batch = batch.filter(batch.column("value").is_valid())
             values = batch.column("value").to_numpy(zero_copy_only=False).astype(np.float64)
-            _check_values(values, path, row)
+            check_values(values, path, row)
             yield Ratings(
                 batch.column("user_id").to_numpy(zero_copy_only=False),
                 batch.column("item_id").to_numpy(zero_copy_only=False),
                 values,
-                _no_nulls(batch.column("event_time_ms"), "event time", path, row).astype(np.int64),
+                no_nulls(batch.column("event_time_ms"), "event time", path, row).astype(np.int64),
             )
             row += len(batch)
     except (pa.ArrowException, KeyError, OSError) as error:
@@ -122,8 +85,8 @@ def _from_export(path: Path) -> Iterator[Ratings]:
 def load_ratings(path: Path, user_prefix: str | None = None) -> Iterator[Ratings]:
     """Batches of the ratings at ``path`` (a folder of a known layout, or one of its files of ratings).
 
-    ``user_prefix`` stands before user numbers; by default it is the namespace, as before item numbers.
-    Take-backs in an export are left out.
+    ``user_prefix`` stands before the user numbers of MovieLens; by default it is the namespace, as before
+    item numbers. Take-backs in an export are left out.
 
     Raises:
         DataError: naming file and row, if a column is missing, is no number, or a value is out of range.
@@ -132,6 +95,9 @@ def load_ratings(path: Path, user_prefix: str | None = None) -> Iterator[Ratings
     file = ratings_file(path)
     if layout is Layout.EXPORT:
         yield from _from_export(file)
+        return
+    if layout is Layout.OWN:
+        yield from own_ratings(file)
         return
     item_prefix = f"{layout.namespace}:"
     yield from file_ratings(file, item_prefix, item_prefix if user_prefix is None else user_prefix)
@@ -148,16 +114,14 @@ def file_ratings(file: Path, item_prefix: str, user_prefix: str) -> Iterator[Rat
     """
     row = 1
     for batch in _batches(file):
-        values = _no_nulls(_column(batch, "value"), "rating", file, row)
-        _check_values(values, file, row)
-        times = _column(batch, "time").to_numpy(zero_copy_only=False).astype(np.float64)
-        fallback = FALLBACK_TIME_MS + row + np.arange(len(values), dtype=np.int64)
-        known = np.isfinite(times)
+        values = no_nulls(_column(batch, "value"), "rating", file, row)
+        check_values(values, file, row)
+        seconds = _column(batch, "time").to_numpy(zero_copy_only=False).astype(np.float64)
         yield Ratings(
-            _ids(user_prefix, _no_nulls(_column(batch, "user"), "user id", file, row)),
-            _ids(item_prefix, _no_nulls(_column(batch, "item"), "item id", file, row)),
+            _ids(user_prefix, no_nulls(_column(batch, "user"), "user id", file, row)),
+            _ids(item_prefix, no_nulls(_column(batch, "item"), "item id", file, row)),
             values,
-            np.where(known, np.where(known, times, 0).astype(np.int64) * 1000, fallback),
+            times_or_order(np.trunc(seconds) * 1000, row),
         )
         row += len(values)
 

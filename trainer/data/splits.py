@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.ratings import Ratings
+from trainer.data.columns import Ratings
 from trainer.exceptions import TrainingError
 
 Mask = npt.NDArray[np.bool_]

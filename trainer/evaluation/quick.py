@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from trainer.data import all_ratings, load_items, resolve
+from trainer.data.columns import Ratings
 from trainer.data.folder import Files
-from trainer.data.ratings import Ratings
 from trainer.data.splits import cold_items, cold_users, leave_last, random_holdout, take, temporal
 from trainer.evaluation.baselines import (
     ease,

@@ -20,7 +20,7 @@ from streaming.gateway.popular import decayed
 from streaming.milvus.seen import LIKED
 from streaming.settings import GatewaySettings
 from streaming.space.profile import profiles
-from trainer.data.ratings import Ratings
+from trainer.data.columns import Ratings
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side

@@ -18,9 +18,10 @@ from handlers.poster_model import load_poster_config, load_vit
 from handlers.vit import VisionTransformer, ViTConfig
 from model_store.store import find_source
 from trainer.data.layouts import Layout
+from trainer.data.poster_folder import PosterFolder
 from trainer.data.posters import posters_of
 from trainer.data.shipped import frozen_folder
-from trainer.exceptions import TrainingError
+from trainer.exceptions import DataError, TrainingError
 from trainer.fusion.options import FusionOptions
 from trainer.fusion.space import fusion_config, fusion_side
 from trainer.progress import Progress
@@ -63,13 +64,19 @@ def find_vit(reference: str, seed: int = 0) -> tuple[PosterModel, VisionTransfor
 def with_posters(films: Sequence[EncodeItem], folder: Path, layout: Layout) -> list[EncodeItem]:
     """``films`` with the bytes of their posters in ``folder``, where it has them.
 
+    For MovieLens ``folder`` holds ``poster_map.csv`` and ``posters/``; for all else image files named by id.
+
     Raises:
-        TrainingError: if the layout has no posters.
-        DataError: naming file and row, if the map or a poster is missing.
+        DataError: naming file and row, if the map or a poster is missing, or no film has one.
     """
-    if layout not in POSTER_SETS:
-        raise TrainingError(f"there is no map of posters for data of the layout {layout}")
-    paths = {poster.item_id: poster.path for poster in posters_of(folder, POSTER_SETS[layout])}
+    if layout in POSTER_SETS:
+        paths = {poster.item_id: poster.path for poster in posters_of(folder, POSTER_SETS[layout])}
+    else:
+        files = PosterFolder(folder, {})
+        found = {film.item_id: files.find(film.item_id) for film in films}
+        paths = {item_id: path for item_id, path in found.items() if path is not None}
+        if not paths:
+            raise DataError(folder, "holds no image named by the id of a film")
     return [
         msgspec.structs.replace(film, poster=paths[film.item_id].read_bytes())
         if film.item_id in paths

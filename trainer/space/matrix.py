@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from trainer.data.ratings import MAX_VALUE, Ratings
+from trainer.data.columns import MAX_VALUE, Ratings
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class SpaceOptions:
     poster_model: str = ""
     """Of ``fusion``: a poster-encoder package, ``name@version`` or its folder."""
     posters: str = ""
-    """Of ``fusion``: a folder with ``poster_map.csv`` and ``posters/``; without it films have none."""
+    """Of ``fusion``: a folder with ``poster_map.csv`` and ``posters/``; for data that are not MovieLens one
+    of images named by id. Without it films have none."""
     work: str = ""
     """Of ``fusion``: folder of its checkpoints and logs, gone on with if it is there; empty is a new one."""
     threads: int = 0

@@ -10,8 +10,8 @@ import pytest
 
 from streaming.events import Item
 from trainer.data.cards import card, describe, markdown
+from trainer.data.columns import Ratings
 from trainer.data.folder import items_of, ratings_of, read_files
-from trainer.data.ratings import Ratings
 from trainer.exceptions import DataError
 
 RATINGS = "userId,movieId,rating,timestamp\n1,10,4.5,964982703\n1,11,2,964982704\n2,10,3,\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.data.ratings import Ratings
+from trainer.data.columns import Ratings
 from trainer.data.splits import (
     Fold,
     cold_items,

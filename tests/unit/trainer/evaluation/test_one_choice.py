@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.unit.trainer.evaluation.test_served import catalogue, world
+from trainer.data.columns import Ratings
 from trainer.data.folder import read_files
-from trainer.data.ratings import Ratings
 from trainer.data.splits import random_holdout
 from trainer.evaluation.report import evaluate_served
 from trainer.evaluation.served import matrices, side_content

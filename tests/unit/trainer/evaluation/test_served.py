@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from deploy.cli.evaluate import command
 from streaming.events import Item
+from trainer.data.columns import Ratings
 from trainer.data.folder import Files
-from trainer.data.ratings import Ratings
 from trainer.data.splits import random_holdout, take
 from trainer.evaluation.baselines import ease, item_neighbours, linear_scorer, popularity_scorer
 from trainer.evaluation.ranking import rank, rank_by

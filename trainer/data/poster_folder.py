@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from trainer.data import Layout
+from trainer.data.layouts import Layout
 
 SUFFIXES = (".webp", ".jpg", ".jpeg", ".png")
 
@@ -52,7 +52,7 @@ class PosterFolder:
         return len(self._files)
 
     def find(self, item_id: str) -> Path | None:
-        """The film's poster, or None."""
+        """The film's poster, or None where there is none."""
         number = item_id.rpartition(":")[2]
         names = (item_id.replace(":", "_"), number, self._imdb.get(number, ""))
         return next((self._files[name] for name in names if name in self._files), None)

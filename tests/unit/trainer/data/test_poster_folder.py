@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.data.posters import PosterFolder, imdb_ids, mapped_imdb_ids
 from trainer.data import Layout
+from trainer.data.poster_folder import PosterFolder, imdb_ids, mapped_imdb_ids
 
 
 def test_a_poster_is_found_by_id_number_or_imdb_id(tmp_path: Path) -> None:
