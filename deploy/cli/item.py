@@ -48,7 +48,8 @@ def command() -> None:
 )
 @AS_JSON
 def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: Any) -> None:
-    """Put film ITEM as it is to be from now on: fields that are not given are empty.
+    """Put film ITEM as it is to be from now on: fields that are not given are empty, but a
+    poster that it has stays.
 
     \b
     Examples:

@@ -101,7 +101,7 @@ def list_(packages: Path | None, as_json: bool) -> None:
             "data": package.manifest.data.name,
             "cut_off": _day(package.manifest.data.cut_off_ms),
             "source": reference in _references(sources),
-            "built": reference in built,
+            "built": _built(package, built.get(reference)),
         }
         for reference, package in known.items()
     ]
@@ -219,6 +219,14 @@ def _readable(row: dict[str, Any]) -> list[object]:
         format(row[name], formats[name]) if name in formats and row[name] is not None else row[name]
         for name in ENGINE_COLUMNS.values()
     ]
+
+
+def _built(package: Package, built: Package | None) -> str:
+    """Whether it is, and whether from this source."""
+    if built is None:
+        return "no"
+    same = package is built or built.manifest.built_from == package.manifest.digest
+    return "yes" if same else "from another source"
 
 
 def _references(packages: list[Package]) -> set[str]:

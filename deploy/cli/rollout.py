@@ -88,7 +88,7 @@ def start(
       marquee rollout start item-encoder@2 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
-    from deploy.rollout.starting import manifest_of
+    from deploy.rollout.starting import manifest_of, require_item_encoder
     from streaming.control.reader import read_control
 
     if promote and detach:
@@ -97,6 +97,7 @@ def start(
         raise ConfigurationError("--no-verify wants a --reason: it is kept in the history")
     require_reason(force, reason)
     settings = load_settings()
+    require_item_encoder(settings, package)
     manifest = manifest_of(settings, package)
     # a like is what the package was trained to take for one
     likes_from = float(manifest.parameters.get("like_threshold", POLICIES[policy].like_threshold))

@@ -186,7 +186,8 @@ def space(
         raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")
     from trainer.space import SpaceOptions, train_space, write_package
 
-    root = target or load_settings().home.absolute() / "packages"
+    settings = load_settings()
+    root = target or settings.home.absolute() / "packages"
     options = SpaceOptions(
         dim=dim,
         regularisation=regularisation,
@@ -208,7 +209,7 @@ def space(
     )
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_new(root, name, version)
+        check_new(settings, root, name, version)
         package = write_package(train_space(data, name, version, options, progress.update), root)
     what_next = f"; `marquee model build {package.path}` makes it ready to serve"
     show_trained(package, time.monotonic() - started, as_json, what_next)

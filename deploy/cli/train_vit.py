@@ -102,11 +102,12 @@ def vit(
     from trainer.vision import run_training
     from trainer.vision.options import ViTOptions
 
-    home = load_settings().home.absolute()
+    settings = load_settings()
+    home = settings.home.absolute()
     root = target or home / "packages"
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_new(root, name, version)
+        check_new(settings, root, name, version)
         try:
             model = ViTConfig(width=width, depth=depth, heads=max(1, width // 64))
             options = ViTOptions.of(

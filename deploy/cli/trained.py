@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.cli.output import out, print_json, table
+from deploy.packages import package_sources
+from streaming.settings import Settings
 
 if TYPE_CHECKING:
     from model_store import Package
 
 
-def check_new(root: Path, name: str, version: str) -> None:
-    """Before the work, not after it.
+def check_new(settings: Settings, root: Path, name: str, version: str) -> None:
+    """Before the work, not after it: in ``root``, among all sources that commands find, among what is built.
 
     Raises:
         PackageExistsError: that version is there already.
@@ -22,8 +24,12 @@ def check_new(root: Path, name: str, version: str) -> None:
     from model_store.manifest import check_names
 
     check_names(name, version)
-    if (root / name / version).exists():
-        raise PackageExistsError(f"{name}@{version} exists in {root}; a version is never overwritten")
+    built = [] if "://" in settings.models else [Path(settings.models)]
+    for place in dict.fromkeys((root, *package_sources(settings), *built)):
+        if (place / name / version).exists():
+            raise PackageExistsError(
+                f"{name}@{version} exists in {place}; choose another --version, none is overwritten"
+            )
 
 
 def show_trained(package: Package, seconds: float, as_json: bool, what_next: str = "") -> None:

@@ -114,9 +114,12 @@ class DataImport:
         return self.result
 
     def run(self) -> ImportResult:
-        """Send everything that is not acknowledged yet, films first."""
+        """Send everything that is not acknowledged yet, films first; nothing where anything of it is bad."""
         require(self._settings, fixed_topics(self._settings))
         self._watcher.step("reading the data")
+        for _ in load_items(self.folder):
+            self._watcher.check()
+        table = self._table()
         files = [items_file(self.folder), ratings_file(self.folder)]
         name = fingerprint(files, *self._destination(), str(self._limit))
         self.result.fingerprint = name
@@ -124,7 +127,7 @@ class DataImport:
         sender = Sender(self._settings, "marquee-import", check=self._watcher.check)
         try:
             self._send_items(sender, progress)
-            self._send_ratings(progress)
+            self._send_ratings(table, progress)
         except BaseException:
             # Ctrl-C too: what is acknowledged is noted, the rest is sent again next time
             sender.abandon()
@@ -225,9 +228,7 @@ class DataImport:
             self._watcher.check()
             yield batch
 
-    def _send_ratings(self, progress: ProgressFile) -> None:
-        self._watcher.step("sorting ratings by event time")
-        table = self._table()
+    def _send_ratings(self, table: RatingTable, progress: ProgressFile) -> None:
         start = min(progress.progress.ratings, len(table))
         self.result.ratings_resumed_at = start
         self._watcher.check()

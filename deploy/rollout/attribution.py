@@ -110,7 +110,9 @@ def kpis(joined: Joined, alpha: float = 0.05) -> list[Kpi]:
             users = joined.by_user(space, kind)
             rate = clustered(users, alpha)
             given = sum(answers for _, answers in users.values())
-            rows.append(Kpi(space, kind, len(users), given, rate.estimate, rate.low, rate.high))
+            # a share lies between 0 and 1, whatever the linearised interval says of rare events
+            low, high = max(0.0, rate.low), min(1.0, rate.high)
+            rows.append(Kpi(space, kind, len(users), given, rate.estimate, low, high))
     return rows
 
 
@@ -126,7 +128,8 @@ def differences(joined: Joined, against: str, alpha: float = 0.05) -> list[Kpi]:
             width = math.hypot((first.high - first.low) / 2, (second.high - second.low) / 2)
             gap = first.estimate - second.estimate
             given = sum(answers for _, answers in one.values())
-            rows.append(Kpi(space, kind, len(one), given, gap, gap - width, gap + width))
+            low, high = max(-1.0, gap - width), min(1.0, gap + width)
+            rows.append(Kpi(space, kind, len(one), given, gap, low, high))
     return rows
 
 

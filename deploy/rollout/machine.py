@@ -63,9 +63,9 @@ def legal(state: State) -> tuple[MoveName, ...]:
 
 def commands(state: State) -> tuple[str, ...]:
     """What an operator may type for a space in ``state``."""
-    return tuple(
-        dict.fromkeys(f"rollout {rule.command}" for rule in TABLE if state in rule.sources and rule.command)
-    )
+    rules = [rule for rule in TABLE if state in rule.sources and rule.command]
+    # `start` makes a space, and installs none that is there
+    return tuple(dict.fromkeys(f"rollout {rule.command}" for rule in rules if rule.move != "install"))
 
 
 def target_of(move: MoveName, space: str, state: State) -> State:

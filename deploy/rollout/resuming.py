@@ -12,7 +12,7 @@ from deploy.rollout.gates.verdicts import forced_reason
 from deploy.rollout.machine import ENDS, PENDING, MoveName
 from deploy.rollout.moves import find
 from deploy.rollout.proving import Progress, catch_up, prove
-from deploy.rollout.starting import built, check_engine, create, provide
+from deploy.rollout.starting import built, check_engine, create, provide, require_item_encoder
 from streaming.control.documents import MEAN, Policy, SpaceDocument
 from streaming.control.reader import read_control
 from streaming.control.state import ControlState
@@ -49,10 +49,12 @@ class Driver:
         """A new space of a package, as far as ``backfilling``: the rest goes on without this process.
 
         Raises:
+            ConfigurationError: the package is of another kind than an item encoder.
             GateFailedError: the package's engine is wrong or too slow; nothing was announced.
             MarqueeError: the package is none, or a service does not answer. Once the space is announced,
                 `rollout resume` goes on where this stopped.
         """
+        require_item_encoder(self.settings, reference)
         self.step(f"building {reference}")
         package = built(self.settings, reference)
         verified = check_engine(self.settings, package, self.step) if self.verify else None

@@ -72,10 +72,29 @@ def manifest_of(settings: Settings, reference: str) -> Manifest:
         MarqueeError: there is no such package.
     """
     with package_errors():
-        try:
-            return find(reference, settings.models).manifest
-        except ModelStoreError:
-            return find_source(reference, package_sources(settings)).manifest
+        return _found(settings, reference).manifest
+
+
+def require_item_encoder(settings: Settings, reference: str) -> None:
+    """Before anything is built or asked of it.
+
+    Raises:
+        ConfigurationError: the package is of another kind.
+        MarqueeError: there is no such package.
+    """
+    with package_errors():
+        kind = kind_of(_found(settings, reference).path)
+    if kind != "item-encoder":
+        raise ConfigurationError(
+            f"{reference} is a {kind}; a space is served by an item encoder: `marquee model list`"
+        )
+
+
+def _found(settings: Settings, reference: str) -> Package:
+    try:
+        return find(reference, settings.models)
+    except ModelStoreError:
+        return find_source(reference, package_sources(settings))
 
 
 def check_engine(settings: Settings, package: Package, step: Step = lambda _: None) -> Gate | None:
@@ -122,17 +141,10 @@ def create(
         verified: what the gate ``verify`` said, kept in the document.
 
     Raises:
-        ConfigurationError: the package is of another kind than an item encoder.
         ConflictError: somebody else changed control at the same moment, or the id was used before.
         UnavailableError: Kafka does not answer.
     """
     manifest = package.manifest
-    with package_errors():
-        kind = kind_of(package.path)
-    if kind != "item-encoder":
-        raise ConfigurationError(
-            f"{manifest.reference} is a {kind}; a space is served by an item encoder: `marquee model list`"
-        )
     space_id = new_space_id(manifest.name, manifest.version, policy)
 
     def announced(state: ControlState, change: Change) -> Sequence[SpaceDocument]:

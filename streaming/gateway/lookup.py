@@ -102,7 +102,7 @@ class Lookup:
                     f"film {item_id!r} is known and not indexed yet: it has no vector in {space.space}. Try "
                     "again in a while; where it stays so, its record may be in the DLQ of its topic"
                 )
-            raise UnknownItemError(f"no film {item_id!r} has a vector in {space.space}")
+            raise UnknownItemError(f"no film {item_id!r} is known: {space.space} has no vector for it")
         scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
         return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))
 

@@ -13,12 +13,18 @@ from deploy.cli.lines import Lines, duration, how_far
 
 
 def test_how_far_is_said_with_rate_and_what_is_left() -> None:
-    assert how_far(0, 2_000, 10_000, 20.0) == "2,000 of 10,000 (20%), 100/s, 1 min left"
+    assert how_far(0, 2_000, 10_000, 20.0) == "2,000 of 10,000 (20%), 100/s, 1 min 20 s left"
     assert how_far(5_000, 5_010, 5_020, 20.0) == "5,010 of 5,020 (100%), 30.0 a minute, 20 s left"
     assert how_far(0, 40, 0, 10.0) == "40, 4/s"
-    assert how_far(7, 7, 9, 61.0) == "7 of 9 (78%), for 1 min"
+    assert how_far(7, 7, 9, 61.0) == "7 of 9 (78%), for 1 min 1 s"
     assert how_far(0, 9, 9, 3.0) == "9 of 9 (100%), 3/s"
-    assert [duration(s) for s in (0.4, 59, 600, 5_000)] == ["0 s", "59 s", "10 min", "1 h 23 min"]
+    assert [duration(s) for s in (0.4, 59, 75, 600, 5_000)] == [
+        "0 s",
+        "59 s",
+        "1 min 15 s",
+        "10 min",
+        "1 h 23 min",
+    ]
 
 
 def test_what_was_heard_of_last_is_told() -> None:
@@ -29,7 +35,7 @@ def test_what_was_heard_of_last_is_told() -> None:
     assert lines.line() == "sorting, for 10 s"
     lines.update("films", 100, 300)
     lines.update("films", 160, 300)
-    assert lines.line() == "films: 160 of 300 (53%), 2/s, 1 min left"
+    assert lines.line() == "films: 160 of 300 (53%), 2/s, 1 min 10 s left"
     lines.step("waiting")
     assert lines.line().startswith("waiting, for")
 
