@@ -24,6 +24,7 @@ from streaming.topics import TopicNames
 from streaming.topics.exceptions import TopicDifferenceError
 from tests.support import settings_env, until
 from trainer.data import poster_frames
+from trainer.exceptions import DataError
 
 FILMS = 30
 
@@ -102,6 +103,21 @@ def test_posters_go_to_the_blob_store_and_stay_when_imported_without(
 def test_a_dry_run_sends_nothing(ensured: Settings, folder: Path) -> None:
     result = DataImport(ensured, folder).dry_run()
     assert (result.items, result.ratings, result.users) == (FILMS, 3_000, 100)
+    assert ratings(ensured) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"), [("ratings.csv", "1,2,7,5"), ("movies.csv", f"{FILMS},,Drama")], ids=["rating", "film"]
+)
+def test_of_data_with_a_bad_last_line_nothing_is_sent(
+    ensured: Settings, folder: Path, file: str, line: str
+) -> None:
+    with (folder / file).open("a") as lines:
+        lines.write(line + "\n")
+    with pytest.raises(DataError, match=rf"{file}, row"):
+        DataImport(ensured, folder).run()
+    names = TopicNames(ensured.namespace)
+    assert records(ensured, names.items, ensured.topics.items_partitions) == []
     assert ratings(ensured) == []
 
 
