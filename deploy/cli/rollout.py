@@ -13,10 +13,7 @@ from deploy.cli.rollout_moves import MOVES
 from deploy.cli.rollout_options import FORCE, OPERATOR, REASON, require_reason
 from deploy.cli.rollout_replay import replay
 from deploy.cli.settings import load_settings, require_kafka
-from streaming.control.documents import MEAN, WEIGHTED
 from streaming.exceptions import ConfigurationError
-
-POLICIES = {"mean": MEAN, "weighted": WEIGHTED}
 
 
 @click.group()
@@ -40,7 +37,7 @@ def command() -> None:
 @click.argument("package")
 @click.option(
     "--policy",
-    type=click.Choice(sorted(POLICIES)),
+    type=click.Choice(["mean", "weighted"]),
     default="mean",
     show_default=True,
     help="how ratings become profiles; another policy of the same package is a space of its own",
@@ -88,7 +85,7 @@ def start(
       marquee rollout start item-encoder@2 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
-    from deploy.rollout.starting import manifest_of, require_item_encoder
+    from deploy.rollout.starting import manifest_of, policy_for, require_item_encoder
     from streaming.control.reader import read_control
 
     if promote and detach:
@@ -99,9 +96,7 @@ def start(
     settings = load_settings()
     require_item_encoder(settings, package)
     manifest = manifest_of(settings, package)
-    # a like is what the package was trained to take for one
-    likes_from = float(manifest.parameters.get("like_threshold", POLICIES[policy].like_threshold))
-    chosen = msgspec.structs.replace(POLICIES[policy], half_life_days=half_life, like_threshold=likes_from)
+    chosen = policy_for(manifest.parameters, policy, half_life)
     if dry_run:
         told = {"package": manifest.reference, "dim": manifest.dim, "policy": chosen.label, "dry_run": True}
         if as_json:

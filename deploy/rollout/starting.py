@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from deploy.packages import package_errors, package_sources
 from deploy.rollout.changes import advance
@@ -25,7 +27,7 @@ from model_store import (
     find_source,
     verify,
 )
-from streaming.control.documents import Change, Move, Policy, SpaceDocument
+from streaming.control.documents import MEAN, WEIGHTED, Change, Move, Policy, SpaceDocument
 from streaming.control.reader import read_control
 from streaming.control.state import ControlState
 from streaming.control.writer import change_control
@@ -73,6 +75,18 @@ def manifest_of(settings: Settings, reference: str) -> Manifest:
     """
     with package_errors():
         return _found(settings, reference).manifest
+
+
+def policy_for(parameters: Mapping[str, float | int | str], name: str, half_life_days: int) -> Policy:
+    """How users of a space become profiles: a like is what its package was trained to take for one.
+
+    Args:
+        parameters: of the package's manifest.
+        name: ``mean`` or ``weighted``.
+    """
+    policy = {"mean": MEAN, "weighted": WEIGHTED}[name]
+    likes_from = float(parameters.get("like_threshold", policy.like_threshold))
+    return msgspec.structs.replace(policy, half_life_days=half_life_days, like_threshold=likes_from)
 
 
 def require_item_encoder(settings: Settings, reference: str) -> None:
