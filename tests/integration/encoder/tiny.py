@@ -15,6 +15,11 @@ from trainer.space import SpaceOptions, TrainedSpace, train_space, write_package
 FILMS, USERS = 40, 60
 NAME, VERSION = "tiny-encoder", "1"
 
+OPTIONS = SpaceOptions(
+    dim=16, threads=1, neutral_weight=0.5, side_weight=0.0, activity_power=0.0, top_weight=1.0
+)
+"""Vectors that do not know genres: people like one each, and a re-ranker that does has much to gain."""
+
 _WORDS = ("harbour", "robot", "winter", "letter", "desert", "queen", "train", "ghost", "summer", "river")
 _GENRES = ("Drama", "Comedy", "Sci-Fi", "Horror")
 
@@ -54,6 +59,6 @@ def tiny_package(models: Path) -> Tiny:
     """Trained and built under ``models``, once for the run."""
     folder = models.parent / "tiny"
     data = write_data(folder / "data")
-    trained = train_space(data, NAME, VERSION, SpaceOptions(dim=16, threads=1))
+    trained = train_space(data, NAME, VERSION, OPTIONS)
     source = write_package(trained, folder / "packages")
     return Tiny(trained, list(load_items(data)), build(str(source.path), models))
