@@ -29,6 +29,11 @@ JVM = (
     "-Dorg.apache.logging.log4j.level=WARN",
 )
 HEALTH_TIMEOUT_S = 3.0
+HEALTH_OPTIONS: Mapping[str, str | int] = {
+    "log_level": 0,
+    # a broker that is back is seen at once: by default a client stays away for up to 15 s after each failure
+    "reconnect.backoff.max.ms": 500,
+}
 FENCING_STOP_S = 0.5
 OFFSETS_TOPIC = "__consumer_offsets"
 """Any topic does: its metadata names the nodes, and asking for one spares the others."""
@@ -180,7 +185,7 @@ class KafkaBroker(ManagedProcess):
         super().health()
         if self._client is None:
             # not by the admin API: an answer to it that comes late can abort the process, here the supervisor
-            self._client = Producer({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            self._client = Producer({**HEALTH_OPTIONS, "bootstrap.servers": self.bootstrap})
         try:
             nodes = self._client.list_topics(OFFSETS_TOPIC, HEALTH_TIMEOUT_S).brokers
         except KafkaException as error:

@@ -16,7 +16,7 @@ from handlers.exceptions import PackageFileError
 from handlers.item_encoder import ItemEncoderHandler
 from model_store import PackageExistsError, build
 from model_store.engines import try_engines
-from tests.integration.encoder.tiny import NAME, VERSION, Tiny, tiny_package
+from tests.integration.encoder.tiny import NAME, OPTIONS, VERSION, Tiny, tiny_package
 from tests.integration.handlers.context import Context
 from trainer.space import SpaceOptions, train_space, write_package
 
@@ -87,7 +87,7 @@ def test_building_again_changes_nothing_and_another_source_is_refused(tiny: Tiny
 
 def test_the_same_data_and_seed_give_the_same_package(tiny: Tiny, tmp_path: Path) -> None:
     folder = tiny.package.path.parents[2] / "tiny"
-    trained = train_space(folder / "data", NAME, VERSION, SpaceOptions(dim=16, threads=1))
+    trained = train_space(folder / "data", NAME, VERSION, OPTIONS)
     again = write_package(trained, tmp_path)
     source = msgspec.json.decode((folder / "packages" / NAME / VERSION / "manifest.json").read_bytes())
     files = {name: file.sha256 for name, file in again.manifest.files.items()}

@@ -71,7 +71,9 @@ def test_words_without_padding_say_the_same(package: Package, dtype: torch.dtype
     probe = load_probe(package.path / PROBE_FILE)
     network = PackedNetwork(load_model(package.path), dtype)
     parity = compare(run(network, packed(probe.inputs)), probe.vectors, reduced_precision=False)
-    assert parity.passed == (dtype == torch.float32), parity
+    assert parity.passed or dtype == torch.bfloat16, parity
+    # that it is computed in less shows
+    assert (parity.length_error > 1e-5) == (dtype == torch.bfloat16), parity
     assert parity.cosine > 0.999
 
 
