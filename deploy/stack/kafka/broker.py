@@ -71,6 +71,8 @@ class KafkaBroker(ManagedProcess):
     """
 
     stop_timeout_s = 20.0
+    # after a kill every log is looked through first: with some thousand partitions that takes over a minute
+    start_timeout_s = 240.0
 
     def __init__(
         self,
