@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from deploy.stack.kafka import KafkaBroker
 from deploy.stack.milvus import MilvusServer
+from deploy.stack.ports import free_ports
 from streaming.settings import (
     ErasureSettings,
     InternalSettings,
@@ -24,6 +25,7 @@ from streaming.topics import fixed_topics
 from streaming.topics.admin import ensure
 from tests.conftest import QUICK_SESSION
 from tests.integration.pipeline.world import PASS_S, Pipeline
+from tests.integration.services import running
 from tests.integration.space.world import World
 from tests.support import run_seed
 
@@ -38,12 +40,20 @@ def module_rng(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="module")
+def own_kafka(stack_dir: Path, request: pytest.FixtureRequest) -> Iterator[KafkaBroker]:
+    """A broker that is killed here: the run's holds thousands of logs, which it reads first to come back."""
+    name = f"kafka-{request.node.name.rpartition('/')[2]}"
+    options = {"log.retention.check.interval.ms": "1000", "log.segment.delete.delay.ms": "1000"}
+    broker = KafkaBroker(stack_dir / name, *free_ports(2), options=options, stack_id=str(stack_dir))
+    with running(broker):
+        yield broker
+
+
+@pytest.fixture(scope="module")
 def module_settings(
-    kafka_service: KafkaBroker, milvus_service: MilvusServer, tmp_path_factory: pytest.TempPathFactory
+    own_kafka: KafkaBroker, milvus_service: MilvusServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """As the function-scoped ``settings``, for a whole module; all fixed topics are there."""
-    kafka_service.start()
-    kafka_service.wait_healthy()
     milvus_service.start()
     milvus_service.wait_healthy()
     settings = Settings(
@@ -53,7 +63,7 @@ def module_settings(
         session=QUICK_SESSION,
         erasure=ErasureSettings(key=SecretStr(secrets.token_hex(16))),
         internal=InternalSettings(token=SecretStr(secrets.token_hex(16))),
-        kafka={"bootstrap.servers": kafka_service.bootstrap},
+        kafka={"bootstrap.servers": own_kafka.bootstrap},
         milvus=MilvusSettings(
             uri=milvus_service.uri, token=SecretStr(milvus_service.token), timeout_s=MILVUS_TIMEOUT_S
         ),
@@ -66,13 +76,13 @@ def module_settings(
 @pytest.fixture(scope="module")
 def pipeline(
     module_settings: Settings,
-    kafka_service: KafkaBroker,
+    own_kafka: KafkaBroker,
     milvus_service: MilvusServer,
     module_rng: random.Random,
 ) -> Iterator[Pipeline]:
     """Ratings through the ledger; item vectors straight into their topic."""
     world = World(module_settings, module_rng)
-    made = Pipeline(world, kafka_service, milvus_service, world.put_item, world.remove_item)
+    made = Pipeline(world, own_kafka, milvus_service, world.put_item, world.remove_item)
     try:
         made.begin(module_rng)
         yield made

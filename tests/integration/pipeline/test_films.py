@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def served(
     module_settings: Settings,
-    kafka_service: KafkaBroker,
+    own_kafka: KafkaBroker,
     milvus_service: MilvusServer,
     torchserve_service: TorchServe,
     module_rng: random.Random,
@@ -61,7 +61,7 @@ def served(
     archive = torchserve_service.models / "t.mar"
     archive.write_bytes(build_archive(tmp_path_factory.mktemp("archive")))
     register(settings, archive)
-    made = Served(settings, module_rng, kafka_service, milvus_service)
+    made = Served(settings, module_rng, own_kafka, milvus_service)
     try:
         made.begin(module_rng)
         yield made
