@@ -28,6 +28,7 @@ class Protection:
 
 
 _ONCE = "tests/integration/ledger/test_exactly_once.py::"
+_LIMITS = "tests/integration/ledger/test_limits.py::"
 _LOCAL = "tests/integration/ledger/test_local_state.py::"
 _PLACED = "tests/integration/ledger/test_placed_faults.py::"
 
@@ -65,6 +66,13 @@ PROTECTIONS: tuple[Protection, ...] = (
         "streaming.ledger.process:Ledger._aborted",
         f"{_ONCE}test_instances_join_and_leave",
         r"differences: ",
+    ),
+    Protection(
+        "ledger_assigns_anew",
+        "a partition that librdkafka has given up, out of range, is assigned anew",
+        "streaming.ledger.process:Ledger._assign_anew",
+        f"{_LIMITS}test_a_partition_whose_log_expires_while_it_is_read_is_read_on_where_the_loss_is_accepted",
+        r"partition 3 is read on",
     ),
     Protection(
         "ledger_store_caught_up",

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from streaming.documents import HEARTBEAT_KEY
 from streaming.kafka.config import admin_options
 from streaming.kafka.loader import BEGINNING, read_to_end
+from streaming.kafka.transactions import TransactionalProducer
 from streaming.settings import Settings
 from streaming.topics import TopicNames, fixed_topics
 from streaming.topics.admin import ensure
@@ -20,7 +21,7 @@ from tests.integration.conftest import Spawn
 from tests.integration.ledger.status import PARTITIONS, all_ready, ledger_status, ready
 from tests.integration.ledger.traffic import Traffic, wait_folded
 from tests.integration.ledger.verify import check
-from tests.support import MarqueeProcess, until
+from tests.support import until
 
 
 def test_records_that_expired_unread_stop_their_partition_until_the_loss_is_accepted(
@@ -41,11 +42,33 @@ def test_records_that_expired_unread_stop_their_partition_until_the_loss_is_acce
     assert stopped["phase"] == "stopped"
     assert "--accept-loss" in stopped["reason"]
     ledger.terminate()
-    accepting = MarqueeProcess(["ledger", "--instance", "0", "--accept-loss"], ensured, {})
-    try:
-        until(lambda: all_ready(ensured, "0"), 30)
-    finally:
-        accepting.close()
+    spawn("ledger", "--accept-loss", ensured)
+    until(lambda: all_ready(ensured, "0"), 30)
+
+
+def test_a_partition_whose_log_expires_while_it_is_read_is_read_on_where_the_loss_is_accepted(
+    ensured: Settings, spawn: Spawn, rng: random.Random
+) -> None:
+    names = TopicNames(ensured.namespace)
+    ledger = spawn("ledger", "--accept-loss", ensured)
+    traffic = Traffic(ensured, rng)
+    traffic.burst(500)
+    wait_folded(ensured)
+    # an open transaction holds the ledger where it is, while everything up to the end is deleted
+    hanging = TransactionalProducer(ensured, f"{ensured.namespace}.hanging", "hanging")
+    hanging.start()
+    hanging.begin()
+    hanging.produce(names.ratings, None, HEARTBEAT_KEY, partition=3)
+    hanging._producer.flush()
+    traffic.burst(500)
+    admin = AdminClient(admin_options(ensured))
+    admin.delete_records([TopicPartition(names.ratings, 3, -1)])[TopicPartition(names.ratings, 3)].result(10)
+    hanging.commit([], None)
+    # what librdkafka says to a seek, with and without the protection
+    until(lambda: any(said in ledger.text() for said in ("seek refused", "assigned anew")), 30)
+    traffic.burst(500)
+    until(lambda: all_ready(ensured, "0"), 15, what="partition 3 is read on")
+    wait_folded(ensured)
 
 
 def test_idle_partitions_get_heartbeats_and_folding_goes_on(
