@@ -21,6 +21,7 @@ from streaming.kafka.config import consumer_options
 from streaming.kafka.exceptions import TransactionAbortedError
 from streaming.kafka.loader import Loader
 from streaming.kafka.owners import client_id
+from streaming.kafka.seeking import read_from
 from streaming.kafka.transactions import TransactionalProducer
 from streaming.ledger import metrics
 from streaming.ledger.batches import Batch, CountRecords
@@ -280,33 +281,13 @@ class Ledger:
     def _ready(self, owned: OwnedPartition) -> None:
         """Documents are at their end: fold from the committed offset."""
         try:
-            self._read_from(TopicPartition(self.names.ratings, owned.number, owned.start))
+            read_from(self._consumer, TopicPartition(self.names.ratings, owned.number, owned.start))
         except KafkaException as error:
             log.info("seek refused, take-over begins again", partition=owned.number, error=str(error))
             self._takeover.begin(owned)
             return
         owned.position = owned.start
         self._fold.add(owned.number, owned.lookup, owned.erased)
-
-    def _read_from(self, place: TopicPartition) -> None:
-        """Fetch a paused partition from here on. Raises KafkaException if it is no longer assigned."""
-        try:
-            self._consumer.seek(place)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._STATE:
-                raise
-            self._assign_anew(place)
-        self._consumer.resume([place])
-
-    def _assign_anew(self, place: TopicPartition) -> None:
-        """librdkafka gave the partition up, having asked for an offset that the log had deleted.
-
-        That is so after an error of ``auto.offset.reset``, also when it fetched between assignment and pause;
-        such a partition refuses every seek.
-        """
-        self._consumer.incremental_unassign([place])
-        self._consumer.incremental_assign([place])
-        log.info("partition assigned anew", partition=place.partition, offset=place.offset)
 
     def _begin_again(self, numbers: set[int]) -> None:
         """After an abort: forget what is not committed, read on from the committed offsets."""

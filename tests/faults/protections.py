@@ -68,9 +68,9 @@ PROTECTIONS: tuple[Protection, ...] = (
         r"differences: ",
     ),
     Protection(
-        "ledger_assigns_anew",
+        "kafka_assigns_anew",
         "a partition that librdkafka has given up, out of range, is assigned anew",
-        "streaming.ledger.process:Ledger._assign_anew",
+        "streaming.kafka.seeking:assign_anew",
         f"{_LIMITS}test_a_partition_whose_log_expires_while_it_is_read_is_read_on_where_the_loss_is_accepted",
         r"partition 3 is read on",
     ),

@@ -35,9 +35,9 @@ def ledger_rewind_after_abort(ledger: Any, changes: Any, counts: Any) -> None:
     """An aborted batch is not read again."""
 
 
-def ledger_assigns_anew(ledger: Any, place: Any) -> None:
+def kafka_assigns_anew(consumer: Any, place: Any) -> None:
     """A partition that librdkafka has given up is only asked again to seek."""
-    ledger._consumer.seek(place)
+    consumer.seek(place)
 
 
 def ledger_store_caught_up(mark: int, begin: int) -> int:
