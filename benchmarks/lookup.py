@@ -104,7 +104,7 @@ class Sides:
             anns_field="vector",
             limit=limit,
             filter=case.expression,
-            output_fields=[],
+            output_fields=["item_id"],
             search_params={"metric_type": "IP", "params": {"ef": max(self._ef, limit)}},
             consistency_level="Bounded",
         )

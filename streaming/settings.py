@@ -61,6 +61,9 @@ class GatewaySettings(Section):
     exact_above: int = Field(
         200, ge=1, description="k + seen from which search is exact: HNSW loses 6% of the best 330"
     )
+    exact_filtered: int = Field(
+        20_000, ge=0, description="films passing a filter up to which search is exact: pushing it costs more"
+    )
     acknowledged_memory_s: float = Field(10.0, gt=0)
     half_life_days: float = Field(90.0, gt=0, description="of a like in what is popular")
     reranker: bool = Field(True, description="whether packages' re-rankers order what is recommended")

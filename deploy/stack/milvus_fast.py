@@ -38,6 +38,8 @@ SOURCES = (
 REMEMBERED = 4
 """Sets of segments: each keeps its segments in memory, also those that a compaction has replaced."""
 FAISS_PADDING = 1e30
+LEFT_TO_UPSTREAM = "a search is left to Milvus Lite's own, slow one"
+"""Said once for each reason, in the server's log."""
 
 
 def sources_digest() -> str:
@@ -71,11 +73,16 @@ class Searcher:
         self._upstream = upstream
         self._masks: OrderedDict[tuple[int, ...], tuple[list[Any], list[Mask]]] = OrderedDict()
         self._lock = threading.Lock()
+        self._told: set[str] = set()
 
     def __call__(self, **call: Any) -> list[list[dict[str, Any]]]:
         """Search; arguments and answer as upstream's."""
         segments = [segment for segment in call["segments"] if segment.num_rows > 0]
-        if not _covered(call, segments):
+        reason = _not_covered(call, segments)
+        if reason:
+            if reason not in self._told:
+                self._told.add(reason)
+                print(f"{LEFT_TO_UPSTREAM}: {reason}", flush=True)
             return self._upstream(**call)
         return self._search(call, segments)
 
@@ -168,17 +175,17 @@ def newest(segments: Sequence[Any]) -> list[Mask]:
     return masks
 
 
-def _covered(call: Mapping[str, Any], segments: Sequence[Any]) -> bool:
-    fields = call["output_fields"]
-    return (
-        fields is not None
-        and "*" not in fields
-        and not call["partition_names"]
-        and call["project_record_fn"] is not None
-        and call["top_k"] > 0
-        and len(call["query_vectors"]) > 0
-        and all("$meta" not in s.table.schema.names and len(s.pk_to_row) == len(s.pks) for s in segments)
-    )
+def _not_covered(call: Mapping[str, Any], segments: Sequence[Any]) -> str:
+    """Why a search is upstream's; empty where it is not."""
+    if call["partition_names"]:
+        return "partitions are named"
+    if call["project_record_fn"] is None or call["top_k"] <= 0 or len(call["query_vectors"]) == 0:
+        return "nothing is asked for"
+    if any("$meta" in segment.table.schema.names for segment in segments):
+        return "fields are dynamic"
+    if any(len(segment.pk_to_row) != len(segment.pks) for segment in segments):
+        return "a segment holds a key twice"
+    return ""
 
 
 def _without_newer(
@@ -267,7 +274,8 @@ def _hnsw(
 
 def _read(table: Any, rows: npt.NDArray[np.int64], call: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows as dictionaries of the columns asked for and the key."""
-    wanted = {*call["output_fields"], call["pk_field"]}
-    columns = [name for name in table.schema.names if name in wanted]
+    fields = call["output_fields"]
+    every = fields is None or "*" in fields
+    columns = [n for n in table.schema.names if every or n in fields or n == call["pk_field"]]
     found: list[dict[str, Any]] = table.select(columns).take(rows).to_pylist()
     return found

@@ -205,9 +205,10 @@ class Lookup:
         """The ``k`` best that pass and are not hidden, by Milvus, or exactly where that is the wrong tool."""
         hidden = frozenset(hidden)
         limit = k + len(hidden)
-        few = self._settings.exact_above
-        if catalogue.holds_vectors and (limit > few or (wanted and catalogue.count(wanted) <= few)):
-            return catalogue.search(vector, k, wanted, hidden)
+        if catalogue.holds_vectors:
+            few = bool(wanted) and catalogue.count(wanted) <= self._settings.exact_filtered
+            if few or limit > self._settings.exact_above:
+                return catalogue.search(vector, k, wanted, hidden)
         expression = item_filter(wanted.genre, wanted.year_from, wanted.year_to)
         limit = min(limit, MAX_RESULT)
         while True:

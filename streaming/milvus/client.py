@@ -285,7 +285,8 @@ class MilvusStore:
                 anns_field="vector",
                 limit=limit,
                 filter=filter or "",
-                output_fields=list(output_fields),
+                # none at all means every field to Milvus Lite, which then reads whole rows
+                output_fields=list(output_fields) or ["item_id"],
                 search_params={"metric_type": "IP", "params": {"ef": ef}},
                 consistency_level="Bounded",
                 timeout=self._timeout,

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from deploy.stack.milvus import MilvusServer
+from deploy.stack.milvus_fast import LEFT_TO_UPSTREAM
 from streaming.control.documents import Canary, SpaceDocument
 from streaming.gateway.routing import space_for
 from streaming.observability import user_hash
@@ -37,9 +39,11 @@ def test_the_best_unseen_films_with_reasons_that_add_up(
             assert share == pytest.approx(by_id[liked_id].vector.astype(np.float64) @ vector / 12, rel=1e-5)
 
 
+@pytest.mark.parametrize("exact_filtered", [20_000, 0], ids=["filtered here", "filtered by Milvus"])
 def test_filters_exclusions_and_diversity(
-    world: World, space: SpaceDocument, catalogue: list[Film], api: Api
+    world: World, space: SpaceDocument, catalogue: list[Film], spawn: Spawn, exact_filtered: int
 ) -> None:
+    api = world.start(spawn, exact_filtered=exact_filtered)
     profile = world.put_user(space, "u", catalogue[:5])
     seen = [f.item_id for f in catalogue[:5]]
     comedies = [f for f in catalogue if "Comedy" in f.genres and f.year and 1960 <= f.year <= 1980]
@@ -59,6 +63,16 @@ def test_filters_exclusions_and_diversity(
         return float((vectors @ vectors.T).mean())
 
     assert alike(varied) < alike(plain)
+
+
+def test_milvus_lite_searches_for_lookups_the_quick_way(
+    world: World, space: SpaceDocument, catalogue: list[Film], api: Api, milvus: MilvusServer
+) -> None:
+    said = milvus.log_path.read_text(errors="replace").count(LEFT_TO_UPSTREAM)
+    world.put_user(space, "u", catalogue[:5])
+    assert api.recommend("u", k=10)["source"] == "profile"
+    assert api.get(f"/v1/items/{catalogue[0].item_id}/similar").status_code == 200
+    assert milvus.log_path.read_text(errors="replace").count(LEFT_TO_UPSTREAM) == said
 
 
 def test_whoever_has_no_profile_gets_what_is_popular(

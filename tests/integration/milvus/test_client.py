@@ -76,6 +76,9 @@ def test_searching_is_by_inner_product_and_filters(store: MilvusStore, space: Sp
     hits = store.search_items(space.items_collection, query, 10)
     assert [h.item_id for h in hits] == [f.item_id for f in exact[:10]]
     assert hits[0].score == pytest.approx(float(exact[0].vector @ query), rel=1e-5)
+    assert hits[0].title.startswith("Film ")
+    (bare,) = store.search_items(space.items_collection, query, 1, output_fields=())
+    assert (bare.item_id, bare.title, bare.vector) == (hits[0].item_id, "", None), "whole rows were read"
     wanted = item_filter(genre="Odd", year_from=1990, year_to=2000)
     found = {h.item_id for h in store.search_items(space.items_collection, query, 40, filter=wanted)}
     assert found == {f.item_id for f in films if f.genres == ("Odd",) and 1990 <= (f.year or 0) <= 2000}

@@ -15,7 +15,7 @@ from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 from milvus_lite.search.executor_indexed import execute_search_with_index
 
 from deploy.stack import milvus_fast
-from deploy.stack.milvus_fast import KNOWN_SOURCES, Searcher, sources_digest
+from deploy.stack.milvus_fast import KNOWN_SOURCES, LEFT_TO_UPSTREAM, Searcher, sources_digest
 
 DIM, KEYS = 8, 60
 
@@ -114,9 +114,12 @@ def test_any_history_is_answered_alike(
     assert fast[1] == 0, "no call was left to upstream"
 
 
-def test_what_is_not_covered_goes_to_upstream(collection: Any, fast: list[int], rng: random.Random) -> None:
+def test_what_is_not_covered_goes_to_upstream_and_is_said_once(
+    collection: Any, fast: list[int], rng: random.Random, capsys: pytest.CaptureFixture[str]
+) -> None:
     collection.insert(rows(rng, list(range(10))))
     query = [[1.0] * DIM]
-    collection.search(query, top_k=3, metric_type="IP", output_fields=["*"])
-    collection.search(query, top_k=3, metric_type="IP", output_fields=None)
+    for _ in range(2):
+        collection.search(query, top_k=3, metric_type="IP", partition_names=["_default"])
     assert fast == [2, 2]
+    assert capsys.readouterr().out == f"{LEFT_TO_UPSTREAM}: partitions are named\n"
