@@ -8,25 +8,39 @@ exactly as it was when it was new.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from streaming.documents import Counts, parse_popular_key
 
 
-def decayed(weeks: dict[int, int], newest: int, half_life_days: float) -> float:
-    """Likes by week as of week ``newest``, a like halved every ``half_life_days``."""
-    return float(sum(likes * 2.0 ** (-7 * (newest - week) / half_life_days) for week, likes in weeks.items()))
+def decay(week: int, newest: int, half_life_days: float) -> float:
+    """What a like of ``week`` counts as of week ``newest``: halved every ``half_life_days``."""
+    return float(2.0 ** (-7 * (newest - week) / half_life_days))
+
+
+def decayed(weeks: Mapping[int, int], factors: Mapping[int, float]) -> float:
+    """Likes by week, each counted by its week's :func:`decay`; the order of ``weeks`` does not matter."""
+    return float(sum(weeks[week] * factors[week] for week in sorted(weeks)))
 
 
 class _Threshold:
-    """The counts of one like threshold."""
+    """The counts of one like threshold, and their order, kept up change by change.
 
-    def __init__(self) -> None:
+    Counts change many times a second while people rate: what ranking costs then goes by what changed, not
+    by all that anybody ever liked.
+    """
+
+    def __init__(self, half_life_days: float) -> None:
+        self._half_life = half_life_days
         self.buckets: dict[tuple[int, int], Counts] = {}
         self.totals: dict[str, dict[int, int]] = {}
         self.likes: dict[str, int] = {}
-        self.order: list[tuple[str, float]] | None = None
+        self._of_week: dict[int, int] = defaultdict(int)
+        self._changed: set[str] = set()
+        self._newest = 0
+        self._factors: dict[int, float] = {}
+        self._order: list[tuple[float, str]] = []
 
     def put(self, partition: int, bucket: int, counts: Counts) -> None:
         before = self.buckets.get((partition, bucket), {})
@@ -40,7 +54,6 @@ class _Threshold:
             self.buckets[partition, bucket] = counts
         else:
             self.buckets.pop((partition, bucket), None)
-        self.order = None
 
     def _add(self, item: str, weeks: list[tuple[int, int]], sign: int) -> None:
         total = self.totals.setdefault(item, defaultdict(int))
@@ -49,8 +62,33 @@ class _Threshold:
             total[week] += sign * likes
             if not total[week]:
                 del total[week]
+            self._of_week[week] += sign * likes
+            if not self._of_week[week]:
+                del self._of_week[week]
         if not total:
             del self.totals[item], self.likes[item]
+        self._changed.add(item)
+
+    def order(self) -> list[tuple[float, str]]:
+        """(decayed likes, negative; item), smallest first. A list that is never changed afterwards."""
+        newest = max(self._of_week, default=0)
+        if newest != self._newest:
+            self._newest, self._factors = newest, {}
+            self._changed = set(self.totals)
+            self._order = []
+        if self._changed:
+            unknown = self._of_week.keys() - self._factors.keys()
+            self._factors |= {week: decay(week, newest, self._half_life) for week in unknown}
+            kept = [entry for entry in self._order if entry[1] not in self._changed]
+            kept += sorted(
+                (-decayed(self.totals[item], self._factors), item)
+                for item in self._changed
+                if item in self.totals
+            )
+            # two sorted runs: merging them is all that is left to do
+            kept.sort()
+            self._order, self._changed = kept, set()
+        return self._order
 
 
 class PopularCounts:
@@ -69,7 +107,8 @@ class PopularCounts:
         """
         threshold, partition, bucket = parse_popular_key(key)
         with self._lock:
-            self._thresholds.setdefault(threshold, _Threshold()).put(partition, bucket, counts)
+            held = self._thresholds.setdefault(threshold, _Threshold(self._half_life))
+            held.put(partition, bucket, counts)
 
     def clear(self) -> None:
         """Forget everything, before reading from the beginning again."""
@@ -94,17 +133,9 @@ class PopularCounts:
             held = self._thresholds.get(threshold)
             return dict(held.likes) if held else {}
 
-    def ranked(self, threshold: float) -> list[tuple[str, float]]:
-        """(item id, decayed likes) of every liked item, most popular first, equal ones by id.
-
-        The list is shared with later callers until counts change: it must not be changed.
-        """
+    def ranked(self, threshold: float) -> Iterator[tuple[str, float]]:
+        """(item id, decayed likes) of every liked item, most popular first, equal ones by id."""
         with self._lock:
             held = self._thresholds.get(threshold)
-            if held is None:
-                return []
-            if held.order is None:
-                newest = max((max(weeks) for weeks in held.totals.values()), default=0)
-                scored = [(i, decayed(w, newest, self._half_life)) for i, w in held.totals.items()]
-                held.order = sorted(scored, key=lambda entry: (-entry[1], entry[0]))
-            return held.order
+            order = [] if held is None else held.order()
+        return ((item, -negative) for negative, item in order)

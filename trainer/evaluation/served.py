@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from handlers.features import side_features
 from streaming.control.documents import Policy
 from streaming.events import Item
-from streaming.gateway.popular import decayed
+from streaming.gateway.popular import decay
 from streaming.milvus.seen import LIKED
 from streaming.settings import GatewaySettings
 from streaming.space.profile import profiles
@@ -170,7 +170,7 @@ def popular_scores(table: Ratings, item_ids: Sequence[str], threshold: float) ->
     out = np.zeros(len(item_ids), dtype=np.float32)
     for item, week, value in zip(table.item_ids, weeks, table.values, strict=True):
         if value >= threshold and item in row:
-            out[row[item]] += decayed({int(week): 1}, newest, half_life)
+            out[row[item]] += decay(int(week), newest, half_life)
     return out
 
 
