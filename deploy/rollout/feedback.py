@@ -70,10 +70,15 @@ class FeedbackWatch:
             self._loader.add(place, end)
 
     def look(self) -> Joined:
-        """Take what has come."""
+        """Take what has come.
+
+        Raises:
+            OutOfRangeError: a topic was made anew: nothing more would ever come from it.
+        """
         while messages := self._loader.poll(timeout_s=0.05):
             for message in messages:
                 self._reader.take(message)
+        self._loader.check()
         return self._reader.joined
 
     def close(self) -> None:

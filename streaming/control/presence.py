@@ -165,6 +165,10 @@ class PresenceWatch:
         """
         for message in self._loader.follow(wait_s):
             fold_heartbeat(self.beats, message.key(), message.value())
+        if self._place in self._loader.errors:
+            # the topic is another, or has lost its end; who lives is heard again within two seconds
+            self._loader.remove([self._place])
+            self._loader.add(self._place, BEGINNING)
         return self.beats
 
     def close(self) -> None:

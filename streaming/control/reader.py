@@ -9,7 +9,10 @@ from confluent_kafka import KafkaException, Message
 
 from streaming.control.state import ControlState
 from streaming.documents import HEARTBEAT_KEY
+from streaming.exceptions import UnavailableError
+from streaming.kafka.exceptions import OutOfRangeError
 from streaming.kafka.loader import BEGINNING, Loader, read_to_end
+from streaming.kafka.offsets import Place
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.topics import TopicNames
@@ -89,13 +92,32 @@ class ControlReader:
             self._thread.join(2.0)
 
     def _run(self) -> None:
+        place = (TopicNames(self._settings.namespace).control, 0)
         loader = Loader(self._settings, "marquee-control-follower")
-        loader.add((TopicNames(self._settings.namespace).control, 0), self._next)
+        loader.add(place, self._next)
         try:
             while not self._stopped.is_set():
-                self._follow(loader)
+                try:
+                    self._follow(loader)
+                    loader.check()
+                except OutOfRangeError as error:
+                    log.warning("control is read anew", error=str(error))
+                    self._read_anew(loader, place)
         finally:
             loader.close()
+
+    def _read_anew(self, loader: Loader, place: Place) -> None:
+        """The topic is another, or has lost its end: what is held is not what it says."""
+        try:
+            self._state, self._next = _load(self._settings)
+        except (UnavailableError, KafkaException) as error:
+            log.warning("control cannot be read", error=str(error))
+            self._stopped.wait(1.0)
+            return
+        loader.remove([place])
+        loader.add(place, self._next)
+        if self._on_change is not None:
+            self._on_change(self._state)
 
     def _follow(self, loader: Loader) -> None:
         try:

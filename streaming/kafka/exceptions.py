@@ -22,4 +22,4 @@ class CallHangsError(KafkaUnavailableError):
 
 
 class OutOfRangeError(MarqueeError):
-    """The committed offset is not in the log: records were lost or the topic is another."""
+    """The offset to be read is not in the log: records were lost or the topic is another."""

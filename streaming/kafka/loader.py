@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from streaming.kafka.config import admin_options, reader_options
 from streaming.kafka.connecting import connect
-from streaming.kafka.exceptions import KafkaUnavailableError
+from streaming.kafka.exceptions import KafkaUnavailableError, OutOfRangeError
 from streaming.kafka.offsets import TIMEOUT_S, Place, begin_offsets, end_offsets
 from streaming.settings import Settings
 
@@ -82,6 +82,15 @@ class Loader:
     def reached(self, place: Place, start: int, end: int) -> bool:
         """Whether :meth:`poll` returned everything before ``end``; ``start`` is where reading began."""
         return max(start, self.position(place)) >= end
+
+    def check(self) -> None:
+        """For who follows for ever: nothing comes any more from a partition that is out of range.
+
+        Raises:
+            OutOfRangeError: there is one: the topic was made anew, or the broker lost records.
+        """
+        for (topic, partition), reason in self.errors.items():
+            raise OutOfRangeError(f"{topic}-{partition} cannot be read on: {reason}")
 
     def close(self) -> None:
         """Let go of the connection."""

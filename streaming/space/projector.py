@@ -126,6 +126,7 @@ class Projector(threading.Thread):
         left: dict[Place, tuple[int, int]] | None = None
         while not self._stopped.is_set():
             self._take_vectors(vectors.poll(RECORDS, WAIT_S))
+            vectors.check()
             if left is None:
                 left = ends.get()
                 if left is not None:
@@ -169,6 +170,8 @@ class Projector(threading.Thread):
             for message in (first, *consumer.consume(RECORDS, 0)):
                 self._take_document(consumer, message)
         self._take_vectors(vectors.poll(RECORDS))
+        # what is held came from a log that is no more: the process ends, and loads anew
+        vectors.check()
         self._finish_loading(consumer)
         self._note_positions(consumer, vectors)
 
@@ -176,9 +179,10 @@ class Projector(threading.Thread):
         partition, offset = message.partition(), message.offset()
         if (error := message.error()) is not None:
             log.warning("users cannot be read", partition=partition, error=error.str())
-            if error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:
-                # the log begins later now
-                self._begin(consumer, [partition])
+            out_of_range = error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+            if out_of_range and partition in self._state.users:
+                # the log begins later now, or is another
+                self._begin_again(consumer, TopicPartition(self._users_topic, partition, OFFSET_BEGINNING))
             return
         key, value = message.key(), message.value()
         if key is None or key == HEARTBEAT_KEY or partition is None or offset is None:
@@ -232,10 +236,15 @@ class Projector(threading.Thread):
         if partitions:
             self._loading.append(Ends(self._admin, [(self._users_topic, p) for p in partitions]))
 
-    def _begin(self, consumer: Consumer, partitions: list[int]) -> None:
-        for partition in partitions:
-            consumer.seek(TopicPartition(self._users_topic, partition, OFFSET_BEGINNING))
-        self._expect(partitions)
+    def _begin_again(self, consumer: Consumer, place: TopicPartition) -> None:
+        self._read_from(consumer, place)
+        self._left.pop((place.topic, place.partition), None)
+        self._expect([place.partition])
+
+    def _read_from(self, consumer: Consumer, place: TopicPartition) -> None:
+        """Assigned anew: a partition that librdkafka gave up, out of range, refuses every seek."""
+        consumer.incremental_unassign([place])
+        consumer.incremental_assign([place])
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:

@@ -79,6 +79,7 @@ class FreshnessWatch:
 
         Raises:
             UnavailableError: Milvus does not answer.
+            OutOfRangeError: the topic was made anew: nothing more would ever come from it.
         """
         for message in self._loader.poll(timeout_s=0.05):
             key, offset = message.key(), message.offset()
@@ -87,6 +88,7 @@ class FreshnessWatch:
             user = key.decode() if isinstance(key, bytes) else key
             if user not in self._waiting and len(self._waiting) < MOST_WAITING:
                 self._waiting[user] = (offset, message.timestamp()[1], set(spaces))
+        self._loader.check()
         now_ms = int(time.time() * 1000)
         due = [u for u, (_, at, _) in self._waiting.items() if now_ms - at > self.lateness.late_ms]
         for name, space in spaces.items():

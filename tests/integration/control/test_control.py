@@ -7,15 +7,21 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from streaming.control.documents import Change, RouteDocument, SpaceDocument
 from streaming.control.exceptions import StaleRevisionError
-from streaming.control.presence import Presence, read_presence
+from streaming.control.presence import Presence, PresenceWatch, read_presence
 from streaming.control.reader import ControlReader, read_control
 from streaming.control.state import ControlState
 from streaming.control.writer import change_control
-from streaming.exceptions import ConflictError
+from streaming.exceptions import ConflictError, MarqueeError
+from streaming.kafka.config import admin_options
 from streaming.settings import Settings
+from streaming.topics import TopicNames, fixed_topics
+from streaming.topics.admin import ensure
+from tests.support import until
 
 
 def champion(name: str, state: ControlState, change: Change) -> Sequence[SpaceDocument | RouteDocument]:
@@ -52,6 +58,45 @@ def test_a_change_is_read_back_and_followed(ensured: Settings) -> None:
         assert seen[-1] == 2
     finally:
         reader.stop()
+
+
+def test_followers_read_anew_what_was_made_anew(ensured: Settings) -> None:
+    reader = ControlReader(ensured)
+    watch = PresenceWatch(ensured)
+    presence = Presence(ensured, "gateway", "7", "127.0.0.1:1", lambda: 42)
+    reader.start()
+    try:
+        put(ensured, "a")
+        put(ensured, "b")
+        eventually(lambda: set(reader.state.spaces) == {"a", "b"})
+        presence.start()
+        eventually(lambda: watch.look())
+        names = TopicNames(ensured.namespace)
+        admin = AdminClient(admin_options(ensured))
+        for deleted in admin.delete_topics([names.control, names.presence]).values():
+            deleted.result(10)
+        until(lambda: made_again(ensured), 20)
+        put(ensured, "c")
+        eventually(lambda: set(reader.state.spaces) == {"c"}, 20)
+        assert reader.state == read_control(ensured)
+        put(ensured, "d")
+        eventually(lambda: set(reader.state.spaces) == {"c", "d"})
+        # heartbeats go on where they are
+        began_ms = int(time.time() * 1000)
+        eventually(lambda: any(beat.at_ms > began_ms for beat in watch.look().values()), 20)
+    finally:
+        reader.stop()
+        presence.stop()
+        watch.close()
+
+
+def made_again(settings: Settings) -> bool:
+    """Topics are deleted some time after Kafka has said so."""
+    try:
+        ensure(settings, fixed_topics(settings))
+    except (MarqueeError, KafkaException):
+        return False
+    return True
 
 
 def test_a_stale_decision_is_refused_and_writes_nothing(ensured: Settings) -> None:

@@ -6,11 +6,18 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from pymilvus import MilvusClient
 
 from deploy.stack.milvus import MilvusServer
+from streaming.documents import HEARTBEAT_KEY
+from streaming.kafka.config import admin_options
+from streaming.kafka.transactions import TransactionalProducer
+from streaming.partition import partition_of
 from streaming.settings import Settings, SpaceSettings
 from tests.integration.conftest import Spawn
 from tests.integration.space.asking import found_right, passes_of
@@ -91,6 +98,55 @@ def damage_items(world: World, client: MilvusClient, items: list[str]) -> None:
     client.upsert(collection, [film | {"vector": [9.0] * 16, "digest": 1}])
     client.upsert(collection, [film | {"item_id": "m:none"}])
     client.delete(collection, filter=f'item_id in ["{items[1]}"]')
+
+
+def test_records_lost_before_they_are_read_cost_no_others(world: World, spawn: Spawn) -> None:
+    """As after an unclean election; a hanging transaction holds the worker where it is meanwhile."""
+    worker = spawn("space", world.id, world.settings)
+    world.becomes_exact(START_S)
+    users, vectors = world.names.users, world.names.vectors(world.id)
+    users_in, items_in = world.settings.topics.ratings_partitions, world.settings.topics.items_partitions
+
+    admin = AdminClient(admin_options(world.settings))
+
+    def clean_by(topic: str, policy: str) -> None:
+        entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        admin.incremental_alter_configs([resource])[resource].result(10)
+
+    def lose(topic: str, partition: int, change: Callable[[], None]) -> None:
+        # Kafka deletes nothing by request where a topic is compacted only
+        clean_by(topic, "compact,delete")
+        hanging = TransactionalProducer(world.settings, f"{world.settings.namespace}.hanging", "hanging")
+        hanging.start()
+        hanging.begin()
+        hanging.produce(topic, None, HEARTBEAT_KEY, partition=partition)
+        hanging._producer.flush()
+        change()
+        world.flush()
+        place = TopicPartition(topic, partition, -1)
+        admin.delete_records([place])[place].result(10)
+        hanging.commit([], None)
+        clean_by(topic, "compact")
+
+    part = partition_of("u1", users_in)
+    lose(users, part, lambda: world.put_user("u1", {"m:1": 5.0}))
+    world.users = {u: r for u, r in world.users.items() if partition_of(u, users_in) != part}
+    until(lambda: "users cannot be read" in worker.text(), 20, what="the fault hit")
+    world.put_user("u1", {"m:2": 4.0})
+    world.flush()
+    world.becomes_exact(2 * PASS_S + 10)
+    assert worker.running
+
+    part = partition_of("m:1", items_in)
+    lose(vectors, part, lambda: world.put_item("m:1"))
+    world.vectors = {i: v for i, v in world.vectors.items() if partition_of(i, items_in) != part}
+    until(lambda: not worker.running, 20, what="the worker ends, to load anew")
+    assert "cannot be read on" in worker.text()
+    worker.restart()
+    world.put_item("m:1")
+    world.flush()
+    world.becomes_exact(START_S)
 
 
 def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(
