@@ -32,7 +32,8 @@ log = get_logger(__name__)
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """One process, as it last reported itself.
 
-    ``revision`` is the control revision it runs, ``partitions`` what a ledger owns of ``ratings.v1``.
+    ``revision`` is the control revision it runs, ``partitions`` what a ledger owns of ``ratings.v1``, and
+    ``busy`` whether a space worker is encoding films.
     """
 
     role: str
@@ -44,6 +45,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int
     at_ms: int
     partitions: tuple[int, ...] = ()
+    busy: bool = False
 
     @property
     def key(self) -> str:
@@ -66,7 +68,7 @@ class Presence:
         role: ``ledger``, ``gateway`` or ``space:<id>``.
         instance: name of the instance.
         address: ``host:port`` of the internal endpoint, or empty.
-        revision, partitions: asked twenty times a second.
+        revision, partitions, busy: asked twenty times a second.
     """
 
     def __init__(
@@ -77,10 +79,11 @@ class Presence:
         address: str,
         revision: Callable[[], int],
         partitions: Callable[[], tuple[int, ...]] = tuple,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._topic = TopicNames(settings.namespace).presence
         self._producer = Producer(producer_options(settings, f"marquee-presence-{role}-{instance}"))
-        self._revision, self._partitions = revision, partitions
+        self._revision, self._partitions, self._busy = revision, partitions, busy
         self._role, self._instance, self._address = role, instance, address
         self._host, self._started_ms = socket.gethostname(), int(time.time() * 1000)
         self._stopped = threading.Event()
@@ -109,16 +112,18 @@ class Presence:
             started_ms=self._started_ms,
             at_ms=int(time.time() * 1000),
             partitions=self._partitions(),
+            busy=self._busy(),
         )
 
     def _run(self) -> None:
-        said: tuple[int, tuple[int, ...]] | None = None
+        said: tuple[int, tuple[int, ...], bool] | None = None
         due = 0.0
         while not self._stopped.is_set():
             beat, now = self.heartbeat(), time.monotonic()
-            if (beat.revision, beat.partitions) != said or now >= due:
+            says = (beat.revision, beat.partitions, beat.busy)
+            if says != said or now >= due:
                 self._send(beat.key, encode_heartbeat(beat))
-                said, due = (beat.revision, beat.partitions), now + HEARTBEAT_S
+                said, due = says, now + HEARTBEAT_S
             self._producer.poll(0)
             self._stopped.wait(CHECK_S)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import httpx
@@ -51,11 +51,19 @@ class EncoderClient:
         """Gives the connections back."""
         self._http.close()
 
-    def encode(self, items: Sequence[Item], posters: Sequence[bytes | None] | None = None) -> list[Encoded]:
+    def encode(
+        self,
+        items: Sequence[Item],
+        posters: Sequence[bytes | None] | None = None,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> list[Encoded]:
         """A vector or a reason for each film, in order; split into as many requests as it takes.
 
         A request that is refused as a whole is sent again film by film, so that one film never costs
         others their vectors.
+
+        Args:
+            before_request: called before each of them; may wait.
 
         Raises:
             EncoderDiedError: if the worker died that had one of the requests.
@@ -65,6 +73,7 @@ class EncoderClient:
         pictures = posters if posters is not None else [None] * len(items)
         results: list[Encoded] = []
         for part in slices(items, pictures, self._batch):
+            before_request()
             results += self._encode_part(items[part], pictures[part])
         return results
 

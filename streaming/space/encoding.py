@@ -39,8 +39,10 @@ class Outcome:
 class ItemEncoding:
     """Turns items into records of the space's vectors topic."""
 
-    def __init__(self, settings: Settings, space: SpaceDocument) -> None:
-        self._space = space
+    def __init__(
+        self, settings: Settings, space: SpaceDocument, before_request: Callable[[], None] = lambda: None
+    ) -> None:
+        self._space, self._before_request = space, before_request
         self._blobs = BlobStore(settings)
         self._client = EncoderClient(settings, space.version, space.package)
 
@@ -71,7 +73,7 @@ class ItemEncoding:
 
     def _encode(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
         try:
-            return self._client.encode(items, posters)
+            return self._client.encode(items, posters, self._before_request)
         except EncoderDiedError as error:
             log.warning("the encoder died; films are asked one by one", items=len(items), error=str(error))
         return [self._alone(item, poster) for item, poster in zip(items, posters, strict=True)]

@@ -77,6 +77,11 @@ class Indexer(threading.Thread):
         held = self._held
         return len(held.wanted) if held is not None else 0
 
+    @property
+    def working(self) -> bool:
+        """Whether films are being encoded: they are in hand, and nothing is away that they wait for."""
+        return self.holding > 0 and self.problem is None
+
     def stop(self) -> None:
         """Finish a transaction under way, leave the group and end."""
         self._stopped.set()

@@ -16,5 +16,6 @@ orphans = counter("space_reconciler_orphans", "rows that should not have been th
 records_skipped = counter("space_records_skipped", "records that could not be decoded", ("topic",))
 items_encoded = counter("space_items_encoded", "items that got a vector")
 items_dead = counter("space_items_dead", "items that went to the DLQ")
+gave_way_seconds = counter("space_gave_way_seconds", "time that a backfill waited for the champion's films")
 encode_seconds = histogram("space_encode_seconds", "one batch of items through TorchServe")
 lag = gauge("space_lag", "records not yet taken", ("topic",))

@@ -23,6 +23,7 @@ from streaming.milvus.client import MilvusStore
 from streaming.observability import configure_logging, get_logger
 from streaming.settings import Settings
 from streaming.space.backoff import Backoff
+from streaming.space.courtesy import GiveWay
 from streaming.space.encoding import ItemEncoding
 from streaming.space.generations import Generations
 from streaming.space.indexer import Indexer
@@ -92,7 +93,8 @@ class SpaceWorker:
         address = server.start()
         name = client_id("space", address, instance)
         names, positions = TopicNames(settings.namespace), dict[Place, int]()
-        encoding = ItemEncoding(settings, space)
+        give_way = GiveWay(settings, space.space, lambda: self._control.state)
+        encoding = ItemEncoding(settings, space, give_way.wait)
         writer = Writer(state, milvus, settings.space.write_batch, reconciler.start_over, self._wanted)
         reconciler.writer = writer
         projector = Projector(settings, state, reconciler, name, positions)
@@ -110,10 +112,15 @@ class SpaceWorker:
         lag = Lag(AdminClient(admin_options(settings, name)), positions)
         endpoint.projector, endpoint.indexer, endpoint.writer, endpoint.lag = projector, indexer, writer, lag
         presence = Presence(
-            settings, f"space:{space.space}", instance, address, lambda: self._control.state.revision
+            settings,
+            f"space:{space.space}",
+            instance,
+            address,
+            lambda: self._control.state.revision,
+            busy=lambda: indexer.working,
         )
         presence.start()
-        threads = (writer, reconciler, projector, indexer)
+        threads = (give_way, writer, reconciler, projector, indexer)
         for thread in threads:
             thread.start()
         log.info("space worker started", space=space.space, address=address)
@@ -125,6 +132,7 @@ class SpaceWorker:
                 reader.stop()
             writer.stop()
             reconciler.stop()
+            give_way.stop()
             until = time.monotonic() + LEAVE_S
             for thread in (indexer, projector, writer):
                 thread.join(max(0.0, until - time.monotonic()))

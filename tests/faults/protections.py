@@ -117,6 +117,20 @@ PROTECTIONS: tuple[Protection, ...] = (
         r"items: 0 missing, 1 orphans",
     ),
     Protection(
+        "space_assigns_anew",
+        "documents that a projector cannot read on are assigned anew, too",
+        "streaming.space.projector:Projector._read_from",
+        f"{_SPACE_FAULTS}test_records_lost_before_they_are_read_cost_no_others",
+        r"'users: |profile of ",
+    ),
+    Protection(
+        "space_gives_way",
+        "a space that is being filled gives way to the champion's films",
+        "streaming.space.courtesy:Courtesy.goes",
+        f"{_INDEXER}test_a_space_that_is_being_filled_gives_way_to_the_champions_films",
+        r"the new space took turns with the champion",
+    ),
+    Protection(
         "milvus_write_lock",
         "our Milvus launcher lets one writing call in at a time",
         "deploy.stack.milvus:MilvusServer.command",

@@ -76,6 +76,16 @@ def space_late_removals(self: object, *taken: int) -> None:
     """However old what is read is, nothing is made of it."""
 
 
+def space_assigns_anew(projector: Any, consumer: Any, place: Any) -> None:
+    """A partition that librdkafka has given up is only asked to seek."""
+    consumer.seek(place)
+
+
+def space_gives_way(courtesy: object, busy: bool, now: float) -> bool:
+    """Every request goes at once."""
+    return True
+
+
 def milvus_write_lock(server: Any) -> Sequence[str]:
     """Upstream's own servicer."""
     command: Sequence[str] = ORIGINALS["milvus_write_lock"](server)

@@ -17,6 +17,8 @@ from confluent_kafka.admin import AdminClient
 from deploy.stack.milvus import MilvusServer
 from deploy.stack.torchserve import TorchServe
 from streaming.blobs import BlobStore
+from streaming.control.documents import RouteDocument
+from streaming.control.writer import change_control
 from streaming.documents import HEARTBEAT_KEY
 from streaming.encoder.management import EncoderManagement
 from streaming.events import Item, encode
@@ -229,6 +231,41 @@ def test_a_rebalance_with_a_batch_in_hand_commits_each_film_once(films: Films, s
     assert "transaction aborted" in first.text(), "the batch in hand was committed under an old membership"
     vectors = [m.key() for m in films.read(films.names.vectors(films.id))]
     assert sorted(vectors) == sorted([b"m:0", *(f"m:{n}".encode() for n in range(12))])
+
+
+def test_a_space_that_is_being_filled_gives_way_to_the_champions_films(films: Films, spawn: Spawn) -> None:
+    """Both ask one encoder for the same films at the same moment, film by film."""
+    settings = films.settings
+    one = {
+        "torchserve": settings.torchserve.model_copy(update={"batch": 1}),
+        "space": settings.space.model_copy(update={"index_batch": 1}),
+    }
+    new = World(settings, films.rng)
+    new.rewrite_space(state="backfilling")
+    new.vectors, new.users = films.vectors, films.users
+    change_control(
+        settings,
+        "test",
+        "a champion",
+        lambda _, change: [RouteDocument(route_id="r", champion=films.id, change=change)],
+    )
+    films.put_film("m:0", "before")
+    champion = spawn("space", films.id, settings.model_copy(update={"torchserve": one["torchserve"]}))
+    films.becomes_exact(START_S)
+    backfill = spawn("space", new.id, settings.model_copy(update=one))
+    new.becomes_exact(START_S)
+    assert "gives way" not in backfill.text(), "nothing live waited"
+    live = [i for i in (f"m:{n}" for n in range(1, 200)) if films.part(i) == films.part("m:0")][:16]
+    for item_id in live:
+        films.put_film(item_id, f"{SLOW}0.25")
+    films.becomes_exact(START_S)
+    new.becomes_exact(START_S)
+    done_ms = max(m.timestamp()[1] for m in films.read(films.names.vectors(films.id)))
+    before = [m for m in films.read(films.names.vectors(new.id)) if m.timestamp()[1] <= done_ms]
+    # one of those goes before the champion has begun, and then one every two seconds
+    assert len(before) - 1 <= len(live) // 2, "the new space took turns with the champion"
+    assert "gives way to the champion's films" in backfill.text()
+    assert champion.running
 
 
 def indexers(films: Films) -> dict[int, Owner]:
