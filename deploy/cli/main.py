@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from deploy.cli.stopping import end_on_interrupt
 from streaming.exceptions import MarqueeError, UnavailableError
 
 COMMANDS = {
@@ -72,6 +73,7 @@ def main() -> None:
 
     Ctrl-C is 130 in every command; what a command said to it by itself stands before.
     """
+    end_on_interrupt()
     try:
         code = root(standalone_mode=False)
     except click.ClickException as error:
