@@ -7,7 +7,7 @@ from deploy.rollout.gates.figures import Collected
 from deploy.rollout.gates.freshness import Lateness
 from deploy.rollout.gates.limits import Limits
 from deploy.rollout.gates.rows import Gate, at_least, at_most
-from deploy.rollout.gates.sequential import Interval, mean, proportion
+from deploy.rollout.gates.sequential import Interval, by_users, mean, proportion
 
 SHADOW_ROWS, CANARY_ROWS = 5, 6
 
@@ -97,8 +97,8 @@ def canary_gate(
 
 
 def _liked(feedback: Joined, space: str, alpha: float) -> Interval:
-    """The share of answers of which a film was liked."""
-    return proportion(feedback.having(space, "like"), feedback.answers(space), alpha)
+    """The share of answers of which a film was liked, by users: one who likes much likes much every time."""
+    return by_users(feedback.by_user(space, "like").values(), alpha)
 
 
 def _asked(figures: Collected, space: str, role: str) -> tuple[float, float]:

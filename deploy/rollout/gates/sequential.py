@@ -8,19 +8,23 @@ Ramdas (2024), Time-uniform central limit theory and asymptotic confidence seque
 theorem 2.2: Robbins' normal mixture with the variance estimated. It is the mixture SPRT of Johari, Koomen,
 Pekelis and Walsh (2022), Always valid inference, Oper. Res. 70, read as an interval.
 
-Both take lookups for independent of each other.
+Both take what they count for independent of each other. Answers to one user are alike: :func:`by_users`
+counts them for as many as they are worth, by the design effect of Rao and Scott (1992), A simple method for
+the analysis of clustered binary data, Biometrics 48.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 PRIOR = 0.5
 """Both parameters of the mixing beta distribution: any choice is valid, this one is narrow near 0 and 1."""
 FEWEST = 30
 """Below so many values a mean has no interval: the theorem is asymptotic."""
+FEWEST_USERS = 30
+"""Below so many users how alike their answers are cannot be estimated: each then counts as one answer."""
 TUNED_FOR = 1_000
 """Number of values for which the interval of a mean is narrowest; it is valid for all."""
 
@@ -62,6 +66,27 @@ def proportion(yes: float, trials: float, alpha: float) -> Interval:
     low = 0.0 if yes == 0 else _edge(evidence, 0.0, share)
     high = 1.0 if no == 0 else _edge(evidence, 1.0, share)
     return Interval(share, low, high)
+
+
+def by_users(users: Collection[tuple[int, int]], alpha: float) -> Interval:
+    """A share over all answers, users taken for independent and not their answers.
+
+    All answers count for as many as independent ones would tell as much, never for more than there are.
+    Where that cannot be estimated (few users, or all answers the same), for one a user.
+
+    Args:
+        users: of each (answers with what is counted, answers).
+        alpha: as of :func:`proportion`; holds roughly, as the variance between users is estimated.
+    """
+    answers, count = sum(given for _, given in users), sum(given > 0 for _, given in users)
+    if not answers:
+        return proportion(0, 0, alpha)
+    share = sum(had for had, _ in users) / answers
+    worth = answers / count
+    if count >= FEWEST_USERS and 0 < share < 1:
+        spread = sum((had - share * given) ** 2 for had, given in users) * count / (count - 1)
+        worth = max(1.0, spread / (answers * share * (1 - share)))
+    return proportion(share * answers / worth, answers / worth, alpha)
 
 
 def mean(total: float, squares: float, values: float, alpha: float) -> Interval:

@@ -21,7 +21,8 @@ from tests.integration.gateway.world import Api, World, films
 from tests.integration.rollout.traffic import Revision, Truth
 from tests.support import MarqueeProcess, until
 
-USERS = [f"user {n}" for n in range(40)]
+USERS = [f"user {n}" for n in range(100)]
+"""So many that half of them, in a canary, are enough to go by users."""
 
 
 @dataclass

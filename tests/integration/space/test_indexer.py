@@ -250,7 +250,7 @@ def test_a_space_that_is_being_filled_gives_way_to_the_champions_films(films: Fi
         lambda _, change: [RouteDocument(route_id="r", champion=films.id, change=change)],
     )
     films.put_film("m:0", "before")
-    champion = spawn("space", films.id, settings.model_copy(update={"torchserve": one["torchserve"]}))
+    champion = spawn("space", films.id, settings.model_copy(update=one))
     films.becomes_exact(START_S)
     backfill = spawn("space", new.id, settings.model_copy(update=one))
     new.becomes_exact(START_S)
@@ -262,7 +262,7 @@ def test_a_space_that_is_being_filled_gives_way_to_the_champions_films(films: Fi
     new.becomes_exact(START_S)
     done_ms = max(m.timestamp()[1] for m in films.read(films.names.vectors(films.id)))
     before = [m for m in films.read(films.names.vectors(new.id)) if m.timestamp()[1] <= done_ms]
-    # one of those goes before the champion has begun, and then one every two seconds
+    # m:0, one that goes before the champion has begun, and one every two seconds
     assert len(before) - 1 <= len(live) // 2, "the new space took turns with the champion"
     assert "gives way to the champion's films" in backfill.text()
     assert champion.running

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.rollout.gates.sequential import FEWEST, Interval, mean, proportion
+from deploy.rollout.gates.sequential import FEWEST, FEWEST_USERS, Interval, by_users, mean, proportion
 from tests.support import run_seed
 
 ALPHA = 0.05
@@ -78,3 +78,52 @@ def test_differences_and_ratios() -> None:
     assert one.minus(other) == Interval(2.0, 0.5, 3.5)
     assert one.exp().low == pytest.approx(math.exp(2.0))
     assert Interval(0.0, -math.inf, math.inf).exp() == Interval(1.0, 0.0, math.inf)
+
+
+def test_answers_of_one_user_are_not_many() -> None:
+    """Few users who ask often, each of a taste of his own: by answers, a canary is aborted for them."""
+    rng, users, runs = np.random.default_rng(run_seed()), 50, 200
+    looks = np.unique(np.geomspace(10, TRIALS, 30).astype(int))
+    truth, naive, fair, widths = 0.3, [], [], []
+    for _ in range(runs):
+        tastes, busy = rng.beta(4 * truth, 4 * (1 - truth), users), rng.exponential(1.0, users) + 0.05
+        who = rng.choice(users, TRIALS, p=busy / busy.sum())
+        liked = rng.random(TRIALS) < tastes[who]
+        alone, together = [], []
+        for n in looks:
+            had = np.bincount(who[:n], liked[:n], users).astype(int).tolist()
+            given = np.bincount(who[:n], minlength=users).tolist()
+            alone.append(proportion(sum(had), n, ALPHA))
+            together.append(by_users(list(zip(had, given, strict=True)), ALPHA))
+        naive.append(alone)
+        fair.append(together)
+        widths.append(together[-1].high - together[-1].low)
+    assert ever_wrong(naive, truth) > 4 * ALPHA, "the control: answers taken for independent"
+    assert ever_wrong(fair, truth) <= ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / runs)
+    assert float(np.median(widths)) < 0.35, "and it says something"
+
+
+def test_users_who_ask_once_are_as_good_as_answers() -> None:
+    users = [(int(n % 3 == 0), 1) for n in range(300)]
+    assert by_users(users, ALPHA).low == pytest.approx(proportion(100, 300, ALPHA).low, abs=2e-3)
+
+
+@given(
+    users=st.lists(
+        st.integers(1, 50).flatmap(lambda given: st.tuples(st.integers(0, given), st.just(given))),
+        min_size=1,
+        max_size=2 * FEWEST_USERS,
+    )
+)
+def test_by_users_is_never_narrower_than_by_answers(users: list[tuple[int, int]]) -> None:
+    had, given_ = sum(h for h, _ in users), sum(g for _, g in users)
+    one, other = by_users(users, ALPHA), proportion(had, given_, ALPHA)
+    assert one.low <= other.low + 1e-9
+    assert other.high <= one.high + 1e-9
+    assert one.estimate == pytest.approx(other.estimate)
+
+
+def test_few_users_count_once_each() -> None:
+    assert by_users([(100, 100)] * 10 + [(0, 100)] * 10, ALPHA) == proportion(10, 20, ALPHA)
+    assert by_users([(0, 1000)] * 50, ALPHA) == proportion(0, 50, ALPHA)
+    assert by_users([], ALPHA) == proportion(0, 0, ALPHA)
