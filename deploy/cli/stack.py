@@ -115,7 +115,12 @@ def status_command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**state, "healthy": healthy(state)}))
     elif state["supervisor"] is None:
-        click.echo("the stack is down: `marquee stack up` starts it")
+        if state["leftovers"]:
+            click.echo(
+                "the supervisor is gone, nobody restarts what crashes: `marquee stack up` starts all anew"
+            )
+        else:
+            click.echo("the stack is down: `marquee stack up` starts it")
         for left in state["leftovers"]:
             click.echo(f"  left behind: {left['service']} (pid {left['pid']}); `marquee stack down` ends it")
     else:

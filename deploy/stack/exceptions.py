@@ -19,3 +19,7 @@ class StartError(UnavailableError):
 
 class UnhealthyError(UnavailableError):
     """A service did not answer a real request."""
+
+
+class ImpairedError(UnhealthyError):
+    """A service answers, and says that it leaves some of its work undone until an operator acts."""

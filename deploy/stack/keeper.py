@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from deploy.stack.backoff import Backoff
-from deploy.stack.exceptions import UnhealthyError
+from deploy.stack.exceptions import ImpairedError, UnhealthyError
 from deploy.stack.process import ManagedProcess
 from streaming.exceptions import MarqueeError
 from streaming.observability.logging import get_logger
@@ -125,6 +125,9 @@ class Keeper:
                 detail = self.service.health()
                 self._also()
                 self._state, self._detail, last_good = "healthy", detail, time.monotonic()
+            except ImpairedError as error:
+                # it answers: to start it anew would help nobody
+                self._state, self._detail, last_good = "unhealthy", str(error), time.monotonic()
             except UnhealthyError as error:
                 self._state, self._detail = "unhealthy" if last_good else "starting", str(error)
             if self._hangs and last_good and time.monotonic() - last_good > HANG_S:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import httpx
 
 from deploy.stack.asking import http
-from deploy.stack.exceptions import UnhealthyError
+from deploy.stack.exceptions import ImpairedError, UnhealthyError
 from deploy.stack.layout import Layout
 from deploy.stack.process import ManagedProcess
+from deploy.stack.unread import unread
 from streaming.control.presence import Heartbeat
 
 Presence = Callable[[], Mapping[str, Heartbeat]]
@@ -46,13 +47,21 @@ class Worker(OwnProcess):
         self._role, self._token, self._presence = role, token, presence
 
     def health(self) -> str:
-        """Its own ``/status``."""
+        """Its own ``/status``.
+
+        Raises:
+            UnhealthyError: it does not answer.
+            ImpairedError: records are lost, and it waits to be told to go on without them.
+        """
         super().health()
         beats = [b for b in self._presence().values() if b.role == self._role and b.pid == self.pid]
         if not beats:
             raise UnhealthyError(f"{self.name} has not reported itself yet")
         headers = {"Authorization": f"Bearer {self._token}"}
-        return f"/status {_get(f'http://{beats[0].address}/status', headers)}"
+        stopped = unread(_get(f"http://{beats[0].address}/status", headers).json())
+        if stopped:
+            raise ImpairedError(f"not read: {'; '.join(stopped)}")
+        return "/status ok"
 
 
 class Gateway(OwnProcess):
@@ -65,14 +74,15 @@ class Gateway(OwnProcess):
     def health(self) -> str:
         """``/readyz``."""
         super().health()
-        return f"/readyz {_get(f'{self._url}/readyz', {})}"
+        _get(f"{self._url}/readyz", {})
+        return "/readyz ok"
 
 
-def _get(url: str, headers: Mapping[str, str]) -> str:
+def _get(url: str, headers: Mapping[str, str]) -> httpx.Response:
     try:
         answer = http().get(url, headers=dict(headers))
     except httpx.HTTPError as error:
         raise UnhealthyError(f"{url} does not answer: {error}") from None
     if answer.status_code != httpx.codes.OK:
         raise UnhealthyError(f"{url}: {answer.status_code} {answer.text[:300]}")
-    return "ok"
+    return answer

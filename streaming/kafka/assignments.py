@@ -10,6 +10,9 @@ from confluent_kafka import TopicPartition
 from streaming.kafka.admin import OffsetAdmin
 from streaming.kafka.offsets import Place, SourceRange, source_ranges
 
+ACCEPT_LOSS = "start once with --accept-loss to go on without them"
+"""What to do about records that nobody can read any more."""
+
 
 @dataclass
 class Starts:
@@ -29,9 +32,7 @@ def decide(ranges: dict[Place, SourceRange], accept_loss: bool) -> Starts:
     for (topic, partition), found in ranges.items():
         problem = found.problem()
         if problem is not None and not accept_loss:
-            starts.stopped[topic, partition] = (
-                f"{problem}; start once with --accept-loss to go on without them"
-            )
+            starts.stopped[topic, partition] = f"{problem}; {ACCEPT_LOSS}"
         else:
             starts.begin.append(TopicPartition(topic, partition, found.start()))
     return starts

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streaming.exceptions import NotFoundError, UnavailableError
 from streaming.kafka.admin import OffsetAdmin
-from streaming.kafka.assignments import explicit_starts
+from streaming.kafka.assignments import ACCEPT_LOSS, explicit_starts
 from streaming.kafka.config import consumer_options
 from streaming.kafka.exceptions import KafkaUnavailableError, TransactionAbortedError
 from streaming.kafka.offsets import Place
@@ -176,7 +176,7 @@ class Indexer(threading.Thread):
             return Source(topic, partition, offset, message.key(), message.value(), headers)
         if error is not None and topic is not None and partition is not None:
             if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                self.stopped_partitions[topic, partition] = error.str()
+                self.stopped_partitions[topic, partition] = f"{error.str()}; {ACCEPT_LOSS}"
                 consumer.pause([TopicPartition(topic, partition)])
             log.error("items cannot be read", partition=partition, error=error.str())
         return None

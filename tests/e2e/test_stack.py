@@ -117,6 +117,8 @@ def test_down_after_a_kill_of_the_supervisor_leaves_no_process(home: Path, base:
     until(lambda: status(home)["supervisor"] is None, 10)
     left = document(home, "stack", "status")["leftovers"]
     assert {entry["service"] for entry in left} == set(PARTS), "the fault hit: its children live on"
+    told = marquee(home, "stack", "status")
+    assert (told.returncode, "the supervisor is gone" in told.stdout) == (1, True)
     assert document(home, "stack", "down")["leftovers_ended"] == len(PARTS)
     gone(home)
 

@@ -10,6 +10,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
+from deploy.stack.unread import unread
 from streaming.documents import HEARTBEAT_KEY
 from streaming.kafka.config import admin_options
 from streaming.kafka.loader import BEGINNING, read_to_end
@@ -41,6 +42,10 @@ def test_records_that_expired_unread_stop_their_partition_until_the_loss_is_acce
     stopped = ledger_status(ensured, "0")["partitions"]["3"]
     assert stopped["phase"] == "stopped"
     assert "--accept-loss" in stopped["reason"]
+    # what `marquee stack status` makes of it
+    (line,) = unread(ledger_status(ensured, "0"))
+    assert line.startswith("partition 3 of the ratings: ")
+    assert line.endswith("--accept-loss to go on without them")
     ledger.terminate()
     spawn("ledger", "--accept-loss", ensured)
     until(lambda: all_ready(ensured, "0"), 30)

@@ -1,4 +1,4 @@
-"""A service that lives but answers nobody is started anew, by what it is allowed.."""
+"""A service that lives but answers nobody is started anew where it is told so; one that answers never is."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from deploy.stack import keeper
+from deploy.stack.exceptions import ImpairedError
 from deploy.stack.keeper import Keeper
 from deploy.stack.milvus import MilvusServer
 from deploy.stack.ports import free_ports
+from deploy.stack.process import ManagedProcess
 from tests.support import until
 
 SILENT_S = 2.0
@@ -62,3 +64,33 @@ def test_what_may_be_silent_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
         os.kill(before, signal.SIGCONT)
         until(lambda: made.healthy, 30, what="it answers again")
         assert made.status()["restarts"] == 0
+
+
+class Impaired(ManagedProcess):
+    """Lives, answers, and has something to say."""
+
+    asked = 0
+
+    def command(self) -> Sequence[str]:
+        return ["sleep", "600"]
+
+    def environment(self) -> Mapping[str, str]:
+        return {}
+
+    def health(self) -> str:
+        self.asked += 1
+        raise ImpairedError("not read: partition 3")
+
+
+def test_who_answers_is_not_started_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Impaired("ledger", tmp_path / "run", log_dir=tmp_path, stack_id=str(tmp_path))
+    made = Keeper(service, {}, hangs=True)
+    monkeypatch.setattr(keeper, "HANG_S", 1.0)
+    made.start()
+    try:
+        until(lambda: service.asked >= 2, 30, what="it is asked again and again")
+        said = made.status()
+        assert (said["state"], said["health"]) == ("unhealthy", "not read: partition 3")
+        assert (said["restarts"], made.healthy) == (0, False)
+    finally:
+        made.stop()

@@ -12,7 +12,7 @@ STUCK = """
 import signal, sys, threading
 from deploy.cli.stopping import end_on_interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
-end_on_interrupt(0.2)
+end_on_interrupt(1.5)
 {more}
 print("ready", flush=True)
 while True:
@@ -53,7 +53,7 @@ def test_who_takes_the_signal_himself_is_left_alone() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "mine\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(2)
+            process.wait(4)
     finally:
         process.kill()
         process.communicate()
