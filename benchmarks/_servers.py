@@ -23,15 +23,22 @@ from deploy.stack.torchserve import TorchServe
 from handlers.trust import MODELS_VARIABLE
 from model_store import ModelStoreError, Package, build
 from model_store.compile import quantise_package
+from streaming.encoder.connections import Connections
 
 LITSERVE = Path(__file__).parent / "litserve"
 STARTED_S = 120.0
 console = Console(stderr=True)
 
 
-def ask(http: httpx.Client, url: str, body: bytes) -> None:
-    """One request, answered with 200."""
-    http.post(url, content=body, headers={"content-type": KIND}).raise_for_status()
+def ask(server: Connections, body: bytes) -> None:
+    """One request by the client that Marquee asks TorchServe with, answered with 200.
+
+    Raises:
+        RuntimeError: if it is not.
+    """
+    answer = server.post("", body, KIND)
+    if answer.status != 200:
+        raise RuntimeError(f"answered {answer.status}: {answer.body[:300]!r}")
 
 
 def quantised(reference: str, models: Path) -> Package:

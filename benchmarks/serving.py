@@ -27,6 +27,7 @@ from benchmarks.report import Goal, publish
 from handlers.item_encoder import ItemEncoderHandler
 from model_store import Package
 from model_store.probe_items import PROBE_ITEMS
+from streaming.encoder.connections import Connections
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
 CLIENTS, ROUNDS = 32, 3
@@ -80,14 +81,11 @@ def main() -> None:
         folder = Path(place)
         package = quantised(PACKAGE, folder / "models")
         here = in_process(package, asked)
-        limits = httpx.Limits(max_connections=2 * CLIENTS, max_keepalive_connections=2 * CLIENTS)
-        with (
-            torchserve(package, folder) as server,
-            httpx.Client(timeout=120, trust_env=False, limits=limits) as http,
-        ):
+        with torchserve(package, folder) as server, httpx.Client(timeout=120, trust_env=False) as http:
 
             def through(url: str) -> Call:
-                return lambda number: ask(http, url, asked[number % len(asked)])
+                connections = Connections(url, 5, 120)
+                return lambda number: ask(connections, asked[number % len(asked)])
 
             for batch, delay in BATCHES:
                 with (
@@ -103,7 +101,7 @@ def main() -> None:
                         ratio = rate / found[HERE][1]
                         rows.append(row(by, batch, CLIENTS, times, rate, ratio))
                     if batch == 1:
-                        calls["TorchServe's /ping"] = lambda _: http.get(f"{server.inference_url}/ping")
+                        calls["TorchServe's /ping"] = through(f"{server.inference_url}/ping")
                         alone = dict(zip(calls, interleaved(list(calls.values()), ALONE), strict=True))
                         for by, times in alone.items():
                             rows.append(row(by, batch, 1, times, 1e3 * len(times) / sum(times), 0.0))

@@ -23,6 +23,7 @@ from benchmarks._servers import ask, litserve, quantised, registered, torchserve
 from benchmarks.report import publish
 from benchmarks.serving import bodies
 from model_store import Package
+from streaming.encoder.connections import Connections
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
 REPEATS = 3
@@ -40,7 +41,7 @@ def of_torchserve(package: Package, folder: Path, body: bytes) -> dict[str, floa
     with torchserve(package, folder) as server, httpx.Client(timeout=120, trust_env=False) as http:
         up = time.perf_counter()
         with registered(server, http, package, 1, 0) as url:
-            ask(http, url, body)
+            ask(Connections(url, 5, 120), body)
             answered = time.perf_counter()
             model = f"{server.management_url}/models/{package.manifest.name}/{package.manifest.version}"
             (worker,) = http.get(model).raise_for_status().json()[0]["workers"]
@@ -65,11 +66,8 @@ def of_litserve(package: Package, folder: Path, body: bytes) -> dict[str, float]
     took = []
     for workers in (1, 2):
         began = time.perf_counter()
-        with (
-            litserve(package, folder, 1, 0, workers) as (url, process),
-            httpx.Client(timeout=120, trust_env=False) as http,
-        ):
-            ask(http, url, body)
+        with litserve(package, folder, 1, 0, workers) as (url, process):
+            ask(Connections(url, 5, 120), body)
             took.append(time.perf_counter() - began)
             if workers == 1:
                 # the model is loaded in the largest of its processes

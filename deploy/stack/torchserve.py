@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import site
 import sys
@@ -28,6 +29,21 @@ from handlers.trust import MODELS_VARIABLE
 LONGEST_TMP = 80
 MAX_BODY = 512 * 2**20
 """Bytes of a request: 64 items with posters of up to 5 MB, in Base64 at worst."""
+
+LEAN = (
+    # what compiling thoroughly gains later, it takes from the model's cores in the minutes after a start
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    # with fewer it starts a thread for each batch that it hands a worker
+    "-Djava.util.concurrent.ForkJoinPool.common.parallelism=2",
+)
+"""The JVM shares the cores with the models that it hands requests to."""
+
+WORKER = """\
+#!/bin/sh
+exec {python} -P -m handlers.worker "$@"
+"""
+"""What TorchServe takes for Python; its workers come through ours."""
 
 LOG4J = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -86,6 +102,10 @@ class TorchServe(ManagedProcess):
         return Path(tempfile.gettempdir()) / f"marquee-{os.getuid()}-{digest}"
 
     @property
+    def _python(self) -> Path:
+        return self.directory / "worker.sh"
+
+    @property
     def inference_url(self) -> str:
         """Where predictions are asked."""
         return f"http://{LOOPBACK}:{self.inference_port}"
@@ -139,6 +159,8 @@ class TorchServe(ManagedProcess):
         lines = "".join(f"{name}={value}\n" for name, value in self.properties().items())
         (self.directory / "config.properties").write_text(lines)
         (self.directory / "log4j2.xml").write_text(LOG4J)
+        self._python.write_text(WORKER.format(python=shlex.quote(sys.executable)))
+        self._python.chmod(0o700)
 
     def command(self) -> Sequence[str]:
         """The JVM itself."""
@@ -150,11 +172,12 @@ class TorchServe(ManagedProcess):
             f"-Djava.io.tmpdir={self.temporary}",
             "-Xms64m",
             "-Xmx1g",
+            *LEAN,
             "-cp",
             f"{package}/frontend/*",
             "org.pytorch.serve.ModelServer",
             "--python",
-            sys.executable,
+            str(self._python),
             "-f",
             str(self.directory / "config.properties"),
             "-s",

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-import httpx
 import msgspec
 
+from streaming.encoder.connections import Answer, ConnectionFailedError, Connections
 from streaming.encoder.exceptions import (
     EncoderDiedError,
     EncoderRefusedError,
@@ -20,6 +20,7 @@ from streaming.events import Item
 from streaming.settings import Settings
 
 ITEM_ENCODER = "item-encoder"
+CONNECT_S = 5.0
 
 _PROBE = Item(item_id="", title="Marquee", text="Marquee")
 _PROBE_POSTER = base64.b64decode(
@@ -36,8 +37,7 @@ class EncoderClient:
         self.package = f"{model}@{version}"
         self._path = f"/predictions/{model}/{version}"
         self._batch = min(serve.batch, MAX_ITEMS)
-        timeout = httpx.Timeout(serve.timeout_s, connect=min(5.0, serve.timeout_s))
-        self._http = httpx.Client(base_url=serve.inference_url, timeout=timeout, trust_env=False)
+        self._http = Connections(serve.inference_url, min(CONNECT_S, serve.timeout_s), serve.timeout_s)
 
     def __enter__(self) -> EncoderClient:
         return self
@@ -91,14 +91,12 @@ class EncoderClient:
 
     def _request(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
         try:
-            answer = self._http.post(
-                self._path, content=encode_request(items, posters), headers={"content-type": CONTENT_TYPE}
-            )
-        except httpx.HTTPError as error:
-            raise EncoderUnavailableError(f"the item encoder does not answer: {error!r}") from None
-        status = answer.status_code
+            answer = self._http.post(self._path, encode_request(items, posters), CONTENT_TYPE)
+        except ConnectionFailedError as error:
+            raise EncoderUnavailableError(f"the item encoder does not answer: {error}") from None
+        status = answer.status
         if status == 200:
-            package, encoded = decode_answer(answer.content, len(items))
+            package, encoded = decode_answer(answer.body, len(items))
             if package != self.package:
                 raise EncoderUnavailableError(f"asked {self.package}, answered by {package}")
             return encoded
@@ -119,12 +117,10 @@ class EncoderClient:
             return False
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(answer: Answer) -> str:
     try:
-        if CONTENT_TYPE in answer.headers.get("content-type", ""):
-            body = msgspec.msgpack.decode(answer.content)
-        else:
-            body = msgspec.json.decode(answer.content)
+        decode = msgspec.msgpack.decode if CONTENT_TYPE in answer.kind else msgspec.json.decode
+        body = decode(answer.body)
         return str(body.get("message") or body.get("error") or body)[:300]
     except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError):
-        return answer.text[:300]
+        return answer.body.decode(errors="replace")[:300]
