@@ -7,16 +7,20 @@ taken only after its parity probe, so a fault in it costs speed and not correctn
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
 from handlers.checksums import file_sha256
 from handlers.engines.base import Inputs, Outputs
 from handlers.exceptions import EngineUnavailableError
+
+_log = structlog.get_logger("handlers.engines")
 
 MAX_BATCH, MAX_TOKENS = 64, 512
 PROFILE = {"batch": (1, 16, MAX_BATCH), "tokens": (2, 64, MAX_TOKENS)}
@@ -46,10 +50,9 @@ class TensorRtEngine:
             raise EngineUnavailableError(f"{onnx.name} is not in the package")
         self._torch = torch
         logger = tensorrt.Logger(tensorrt.Logger.WARNING)
-        plan = _cached(tensorrt, torch, logger, onnx, cache)
-        self._engine = tensorrt.Runtime(logger).deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise EngineUnavailableError("the plan is refused by this library")
+        capability = "".join(map(str, torch.cuda.get_device_capability()))
+        path = None if cache is None else cache / plan_name(tensorrt.__version__, capability, onnx)
+        self._engine = load_or_build(tensorrt, logger, onnx, path)
         self._context = self._engine.create_execution_context()
         self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
@@ -76,20 +79,44 @@ class TensorRtEngine:
         return {name: held[name].float().cpu().numpy() for name in self._outputs}
 
 
-def _cached(tensorrt: Any, torch: Any, logger: Any, onnx: Path, cache: Path | None) -> bytes:
-    capability = "".join(map(str, torch.cuda.get_device_capability()))
-    facts = (tensorrt.__version__, f"sm_{capability}", file_sha256(onnx), repr(sorted(PROFILE.items())))
-    key = hashlib.sha256("\x1f".join(facts).encode()).hexdigest()[:32]
-    path = cache / f"tensorrt.{key}.plan" if cache is not None else None
+def plan_name(library: str, capability: str, onnx: Path) -> str:
+    """The file of a plan: another library, kind of GPU, model or profile has another name."""
+    facts = (library, f"sm_{capability}", file_sha256(onnx), repr(sorted(PROFILE.items())))
+    return f"tensorrt.{hashlib.sha256(chr(0x1F).join(facts).encode()).hexdigest()[:32]}.plan"
+
+
+def load_or_build(tensorrt: Any, logger: Any, onnx: Path, path: Path | None) -> Any:
+    """The engine of the plan in ``path``; of a new one, kept there, if none is or the library refuses it.
+
+    Raises:
+        EngineUnavailableError: the parser or builder fails, or the library refuses what it has just built.
+    """
+    runtime = tensorrt.Runtime(logger)
     if path is not None and path.is_file():
-        return path.read_bytes()
+        engine = runtime.deserialize_cuda_engine(path.read_bytes())
+        if engine is not None:
+            return engine
+        _log.warning("a plan is refused and built anew", plan=path.name)
     plan = build_plan(tensorrt, logger, onnx)
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        raise EngineUnavailableError("the plan is refused by this library")
     if path is not None:
+        _keep(plan, path)
+    return engine
+
+
+def _keep(plan: bytes, path: Path) -> None:
+    aside = path.with_suffix(f".{os.getpid()}")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        aside = path.with_suffix(f".{os.getpid()}")
         aside.write_bytes(plan)
         aside.replace(path)
-    return plan
+    except OSError as error:
+        # without room for it, it serves all the same; the next worker builds its own
+        _log.warning("a plan cannot be kept", plan=path.name, reason=str(error))
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def parse(tensorrt: Any, logger: Any, onnx: Path) -> tuple[Any, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
+from collections import Counter
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from handlers.exceptions import ImageRefusedError
 from handlers.images import MAX_BYTES, decode_poster
+from handlers.pixels import read_posters
 from trainer.data import poster_frames
 
 
@@ -53,13 +56,62 @@ def test_the_shipped_frames_decode() -> None:
     assert all(decode_poster(frame.read_bytes()).std() > 5 for frame in frames)
 
 
-def test_exif_orientation_is_applied() -> None:
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
+    # four corners that differ, in squares large enough for JPEG
+    corners = np.zeros((32, 64, 3), dtype=np.uint8)
+    corners[:16, :32], corners[:16, 32:], corners[16:, :32] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned: the first row is the right side
-    pixels = decode_poster(encoded(halves(), "PNG", exif=exif))
-    assert pixels.shape == (4, 2, 3)
-    assert pixels[0, 0, 0] == 255
-    assert pixels[-1, 0, 2] == 255
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(corners), kind, exif=exif)
+    want = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    got = decode_poster(data)
+    assert got.shape == ((64, 32, 3) if 5 <= orientation <= 8 else (32, 64, 3))
+    assert np.array_equal(got, want)
+
+
+def test_pixels_count_though_their_exif_is_broken() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "x" * 50
+    whole = encoded(halves(), "PNG", exif=exif)
+    start = whole.index(b"eXIf") + 4
+    length = struct.unpack(">I", whole[start - 8 : start - 4])[0]
+    refused = 0
+    for place in range(start, start + length):
+        for value in (0, 5, 255):
+            chunk = bytearray(whole[start : start + length])
+            chunk[place - start] = value
+            crc = struct.pack(">I", zlib.crc32(b"eXIf" + chunk))
+            data = whole[:start] + bytes(chunk) + crc + whole[start + length + 4 :]
+            pixels = decode_poster(data)
+            assert pixels.shape in ((4, 2, 3), (2, 4, 3))
+            refused += pixels.shape == (2, 4, 3)
+    assert refused, "nothing of it was ever unreadable"
+
+
+def test_whatever_bytes_are_changed_a_poster_is_decoded_or_refused() -> None:
+    rng = random.Random(7)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "x" * 50
+    noise = Image.fromarray(np.random.default_rng(7).integers(0, 255, (40, 30, 3), dtype=np.uint8))
+    seeds = [encoded(noise, kind, exif=exif) for kind in ("PNG", "JPEG", "WEBP")]
+    seeds += [
+        encoded(noise.convert("CMYK"), "JPEG"),
+        encoded(noise, "WEBP", save_all=True, append_images=[halves().resize((30, 40))]),
+    ]
+    outcomes = Counter[str]()
+    for _ in range(1_500):
+        data = bytearray(rng.choice(seeds))
+        reach = rng.choice([len(data), 120])
+        for _ in range(rng.choice([1, 2, 20])):
+            data[rng.randrange(min(reach, len(data)))] = rng.choice([0, 255, rng.randrange(256)])
+        (pixels,), (error,) = read_posters([bytes(data)], 8, 8)
+        assert (pixels is None) == (error is not None)
+        outcomes["refused" if pixels is None else "decoded"] += 1
+    assert min(outcomes["refused"], outcomes["decoded"]) > 100
 
 
 def test_cmyk_and_grey_and_palette_become_rgb() -> None:
@@ -100,8 +152,21 @@ def test_one_pixel_is_an_image() -> None:
         (b"\xff" * (MAX_BYTES + 1), "larger than 5 MB"),
         (png_header(20_000, 20_000), "million"),
         (png_header(5_001, 5_001), "million"),
+        (png_header(0, 5), "image|broken"),
     ],
-    ids=["empty", "gif", "svg", "header", "real gif", "bmp", "truncated", "too large", "bomb", "just above"],
+    ids=[
+        "empty",
+        "gif",
+        "svg",
+        "header",
+        "real gif",
+        "bmp",
+        "truncated",
+        "too large",
+        "bomb",
+        "just above",
+        "no width",
+    ],
 )
 def test_what_is_refused_and_why(data: bytes, reason: str) -> None:
     with pytest.raises(ImageRefusedError, match=reason):
