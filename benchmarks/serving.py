@@ -3,7 +3,8 @@
 One worker against the same handler in this process, and against LitServe serving that handler (in a virtual
 environment of its own), one thread each, the same requests of one film, by turns in one run. Wanted: 0.9 of
 the throughput in process at 32 clients, 2 ms (p50) more alone, at or ahead of LitServe on throughput and p99.
-With and without batching. What ``/ping`` costs alone is what client and HTTP cost.
+With and without batching. What ``/ping`` costs alone is what client and HTTP cost. Of the handler in process
+that counts which is faster: 32 threads that wait for it in turn, or one that does nothing but call it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ ALONE = int(os.environ.get("MARQUEE_BENCH_LOOKUPS", "100"))
 BATCHES = ((1, 0), (16, 1))
 """Batch size and delay (ms) of both servers."""
 HERE, OURS, THEIRS = "in process", "TorchServe", "LitServe"
+LOOP = "in process, one thread"
 Call = Callable[[int], object]
 console = Console(stderr=True)
 
@@ -59,14 +61,19 @@ def in_process(package: Package, asked: list[bytes]) -> Call:
 
 
 def crowded(calls: Mapping[str, Call]) -> dict[str, tuple[list[float], float]]:
-    """(ms of each call, calls a second) with all clients, in rounds, so that all meet the same machine."""
+    """(ms of each call, calls a second) with all clients, in rounds, so that all meet the same machine.
+
+    The first round, in which servers get warm, does not count.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     seconds = dict.fromkeys(calls, 0.0)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS + 1):
         for name, call in calls.items():
-            some, rate = together(lambda c, n, call=call: call(c + n), CLIENTS, REQUESTS // ROUNDS)  # type: ignore[misc]
-            times[name] += some
-            seconds[name] += len(some) / rate
+            clients = 1 if name == LOOP else CLIENTS
+            some, rate = together(lambda c, n, call=call: call(c + n), clients, REQUESTS // ROUNDS)  # type: ignore[misc]
+            if turn:
+                times[name] += some
+                seconds[name] += len(some) / rate
     return {name: (some, len(some) / seconds[name]) for name, some in times.items()}
 
 
@@ -96,10 +103,10 @@ def main() -> None:
                     for call in calls.values():
                         for number in range(16):
                             call(number)
-                    found = crowded(calls)
+                    found = crowded({LOOP: here, **calls})
+                    fastest = max(found[HERE][1], found[LOOP][1])
                     for by, (times, rate) in found.items():
-                        ratio = rate / found[HERE][1]
-                        rows.append(row(by, batch, CLIENTS, times, rate, ratio))
+                        rows.append(row(by, batch, 1 if by == LOOP else CLIENTS, times, rate, rate / fastest))
                     if batch == 1:
                         calls["TorchServe's /ping"] = through(f"{server.inference_url}/ping")
                         alone = dict(zip(calls, interleaved(list(calls.values()), ALONE), strict=True))
@@ -131,7 +138,7 @@ def main() -> None:
 
 
 def row(by: str, batch: int, clients: int, times: list[float], rate: float, ratio: float) -> dict[str, Any]:
-    """A line of the table; ``ratio`` is of throughputs in process, 0 where none is claimed."""
+    """A line of the table; ``ratio`` is to the faster throughput in process, 0 where none is claimed."""
     return {
         "by": by,
         "batch": batch,
