@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from streaming.exceptions import ConfigurationError
@@ -29,6 +30,25 @@ class Answer:
     kind: str
     """The content type, empty if none was said."""
     body: bytes
+
+
+class _Whole(http.client.HTTPConnection):
+    """Sends headers and body in one piece: in two, the server wakes twice and reads the first in vain."""
+
+    _held = b""
+
+    def send(self, data: Any) -> None:
+        """Holds bytes back until :meth:`send_held`."""
+        self._held += data
+
+    def send_held(self) -> None:
+        """Sends what was held back."""
+        held, self._held = self._held, b""
+        super().send(held)
+
+
+class _Tls(_Whole, http.client.HTTPSConnection):
+    """With it."""
 
 
 class Connections:
@@ -57,7 +77,7 @@ class Connections:
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._connect_s, self._read_s = connect_s, read_s
         self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[_Whole] = []
         self._closed = False
 
     def post(self, path: str, body: bytes, kind: str) -> Answer:
@@ -72,6 +92,7 @@ class Connections:
             raise ConnectionFailedError(repr(error)[:300]) from None
         try:
             connection.request("POST", self._prefix + path, body, {"Content-Type": kind})
+            connection.send_held()
             response = connection.getresponse()
             answer = Answer(response.status, response.getheader("Content-Type", ""), response.read())
         except (OSError, http.client.HTTPException) as error:
@@ -91,7 +112,7 @@ class Connections:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> http.client.HTTPConnection:
+    def _take(self) -> _Whole:
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
@@ -102,14 +123,12 @@ class Connections:
             # the server has closed it since
             connection.close()
 
-    def _connect(self) -> http.client.HTTPConnection:
-        made: http.client.HTTPConnection
+    def _connect(self) -> _Whole:
+        made: _Whole
         if self._tls is None:
-            made = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_s)
+            made = _Whole(self._host, self._port, timeout=self._connect_s)
         else:
-            made = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._connect_s, context=self._tls
-            )
+            made = _Tls(self._host, self._port, timeout=self._connect_s, context=self._tls)
         try:
             made.connect()
         except BaseException:
@@ -118,7 +137,7 @@ class Connections:
         made.sock.settimeout(self._read_s)
         return made
 
-    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+    def _give_back(self, connection: _Whole) -> None:
         # http.client has let go of a socket whose server said that it closes
         if connection.sock is None:
             return

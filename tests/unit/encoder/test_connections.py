@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 
 import pytest
 
@@ -89,6 +90,37 @@ def test_one_connection_serves_one_after_the_other(start: Callable[[Behaviour], 
     assert server.requests[0][0].startswith(b"POST /below/there HTTP/1.1\r\n")
     assert b"Content-Type: application/msgpack" in server.requests[0][0]
     connections.close()
+
+
+def test_headers_and_body_leave_in_one_piece(
+    start: Callable[[Behaviour], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    send = HTTPConnection.send
+
+    def noted(self: HTTPConnection, data: bytes) -> None:
+        sent.append(data)
+        send(self, data)
+
+    monkeypatch.setattr(HTTPConnection, "send", noted)
+    connections = Connections(start(kept).url, 5, 5)
+    for body in (b"one", b"two"):
+        connections.post("/", body, "a/b")
+    assert [piece[-5:] for piece in sent] == [b"\r\none", b"\r\ntwo"]
+
+
+def test_nothing_is_sent_in_the_clear_to_who_was_to_speak_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            Connections(f"https://127.0.0.1:{plain.getsockname()[1]}", 5, 5).post, "/", b"x", "a/b"
+        )
+        accepted, _ = plain.accept()
+        with accepted:
+            hello = accepted.recv(65_536)
+            accepted.sendall(OK)
+        with pytest.raises(ConnectionFailedError, match="SSL"):
+            asked.result()
+    assert hello.startswith(b"\x16\x03"), "a TLS handshake"
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["said so", "without a word"])
