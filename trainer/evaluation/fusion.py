@@ -46,7 +46,7 @@ from trainer.space.tuning import Say, choose_targets
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
 POSTER_MODEL = "poster-encoder"
-REVISION = 1
+REVISION = 2
 """Raised when what a fold computes changes: kept folds are then made anew."""
 
 
@@ -177,12 +177,11 @@ def _fold(
     def ndcg(vectors: Float64) -> Float64:
         return rank(users, vectors, train.rated(), test.liked(RELEVANT), candidates=cold).ndcg
 
-    fusion, base, whole = _vectors(task, train, choice, (choice.gain, 0.0, 1.0))
+    fusion, base = _vectors(task, train, choice, (choice.gain, 0.0))
     ridge = fit_content(known.ridge, targets, train.counts(), RIDGE_PENALTY)
     found = {
         "all": ndcg(fusion),
         "base": ndcg(base),
-        "correction_whole": ndcg(whole),
         "ridge": ndcg(ridge),
     }
     if alter:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ import torch
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import FusionNetwork, FusionTransformer
 from trainer.evaluation.ranking import profiles
+from trainer.evaluation.statistics import clearly_better
 from trainer.fusion.base import Base, fit_base, kernel_matrix
-from trainer.fusion.frozen import Frozen
+from trainer.fusion.frozen import Arrays, Frozen
 from trainer.fusion.module import Lesson
 from trainer.fusion.options import ALL, GAINS, SHARES, VARIANTS, FusionOptions
 from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
@@ -152,70 +153,104 @@ class _Exam:
     targets: Float64
     users: Float64
     like_threshold: float
+    known: Arrays
+    """Of the films of the cut's part that have ratings, as the base compares them."""
+    asked: Arrays
+    """Of the held-out films."""
 
     @staticmethod
     def of(task: Task, cut: Cut, cold: Mask) -> _Exam:
         threshold, targets = task.space.like_threshold, task.targets(cut.part)
         users = profiles(cut.part.liked(threshold), targets)
-        return _Exam(cut, cold, task.films.take(np.flatnonzero(cold)), targets, users, threshold)
+        judged, warm = task.films.take(np.flatnonzero(cold)), np.flatnonzero(cut.part.counts() > 0)
+        known = task.films.take(warm).compared()
+        return _Exam(cut, cold, judged, targets, users, threshold, known, judged.compared())
 
-    def score(self, said: Float64) -> float:
-        """NDCG@10 of vectors ``said`` [held-out films, dim]."""
+    def each(self, said: Float64) -> Float64:
+        """[users]: NDCG@10 by vectors ``said`` [held-out films, dim]."""
         vectors = np.zeros((len(self.cold), said.shape[1]))
         vectors[self.cold] = said
         ranked = self.cut.ranked(vectors, self.like_threshold, self.like_threshold, self.users, self.cold)
-        return ranked.summary(len(said))["ndcg@10"]
+        return ranked.ndcg
+
+    def score(self, said: Float64) -> float:
+        """The mean of it."""
+        return float(self.each(said).mean())
+
+    def of_shape(self, task: Task, shape: Shape) -> Float64:
+        """[users]: by a base of this shape on fewer anchors, which is quick."""
+        counts = self.cut.part.counts()
+        rows = np.flatnonzero(counts > 0)
+        likeness = empty_likeness(task.config, shape.kernel, task.films.patches.shape[2])
+        aims, options = task.aims(self.targets, shape.length_power)[rows], task.options
+        anchors = min(ANCHORS, options.anchors)
+        base = fit_base(
+            likeness,
+            {ALL: self.known},
+            aims,
+            counts[rows],
+            shape.penalty,
+            options.rating_power,
+            anchors,
+            folds=1,
+            seed=options.seed,
+        )
+        # the fit has put its anchors into ``likeness``
+        return self.each(kernel_matrix(likeness, self.asked) @ base.weights + base.bias)
 
 
 def choose(task: Task, cuts: Sequence[tuple[Cut, Mask]], work: Path, progress: Progress) -> Choice:
     """Kernel, epochs and gain that rank films best which were held out whole, learning from the others alone.
 
     ``cuts``: each with a mask [items] of its held-out films. The kernel is chosen by all of them (on one,
-    small gains drown), epochs and gain by the first.
+    small gains drown), epochs by the first, and the gain by the second, where there is one: on films that
+    chose the epochs a correction looks better than it is.
     """
     exams = [_Exam.of(task, cut, cold) for cut, cold in cuts]
-    quick = replace(task, options=replace(task.options, folds=1, anchors=min(ANCHORS, task.options.anchors)))
-
-    def score_of(shape: Shape) -> float:
-        scores = []
-        for exam in exams:
-            lesson, base, _ = lesson_of(quick, exam.cut.part, shape, exam.targets)
-            scores.append(exam.score(base_says(quick, base, shape.kernel, lesson.films, exam.judged)))
-        return float(np.mean(scores))
-
     shape = search_shape(
-        score_of, start_of(task.options), lambda done, of: progress("comparing films", done, of)
+        lambda one: np.concatenate([exam.of_shape(task, one) for exam in exams]),
+        start_of(task.options),
+        lambda done, of: progress("comparing films", done, of),
     )
-    kernel, first = shape.kernel, exams[0]
-    judged, score = first.judged, first.score
+    first, last = exams[0], exams[min(1, len(exams) - 1)]
     lesson, base, _ = lesson_of(task, first.cut.part, shape, first.targets)
-    said = base_says(task, base, kernel, lesson.films, judged)
-
-    def ndcg(added: Float64) -> float:
-        return score(said + added)
-
-    fusion = new_fusion(task)
-    epochs = train_correction(
-        fusion, lesson, task.options, work / "choice", task.options.epochs, progress, Judge(judged, ndcg)
-    )
-    scores: dict[str, list[float]] = {}
+    said = base_says(task, base, shape.kernel, lesson.films, first.judged)
+    judge = Judge(first.judged, lambda added: first.score(said + added))
+    fusion, most = new_fusion(task), task.options.epochs
+    epochs = train_correction(fusion, lesson, task.options, work / "choice", most, progress, judge)
+    if last is not first:
+        lesson, base, _ = lesson_of(task, last.cut.part, shape, last.targets)
+        fusion = new_fusion(task)
+        train_correction(fusion, lesson, task.options, work / "gain", epochs, progress)
+    scores: dict[str, list[Float64]] = {}
     for name in VARIANTS:
-        without = base_says(task, base, kernel, lesson.films, judged, name)
-        added = corrections(fusion, judged, name)
-        scores[name] = [score(without + gain * added) for gain in GAINS]
-    # not every film comes whole: the correction is what reads a film whose text or metadata are missing
-    judgement = sum(share * np.array(scores[name]) for name, share in SHARES.items())
-    at = int(np.argmax(judgement))
-    gain = GAINS[at]
+        without = base_says(task, base, shape.kernel, lesson.films, last.judged, name)
+        added = corrections(fusion, last.judged, name)
+        scores[name] = [last.each(without + gain * added) for gain in GAINS]
+    at = gain_of(scores)
     metrics = {
-        "cold_validation_ndcg@10": scores[ALL][at],
-        "cold_validation_ndcg@10_base": scores[ALL][0],
-        "cold_validation_ndcg@10_correction_whole": scores[ALL][-1],
+        "cold_validation_ndcg@10": float(scores[ALL][at].mean()),
+        "cold_validation_ndcg@10_base": float(scores[ALL][0].mean()),
+        "cold_validation_ndcg@10_correction_whole": float(scores[ALL][-1].mean()),
     }
     for name in VARIANTS[1:]:
-        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = scores[name][at]
-        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}_base"] = scores[name][0]
-    return Choice(shape, epochs, gain, metrics)
+        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = float(scores[name][at].mean())
+        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}_base"] = float(scores[name][0].mean())
+    return Choice(shape, epochs, GAINS[at], metrics)
+
+
+def gain_of(scores: Mapping[str, Sequence[Float64]]) -> int:
+    """Place in :data:`GAINS` of the gain to take, from the quality [users] of each variant at each gain.
+
+    Not every film comes whole: the correction is what reads a film whose text or metadata are missing. The
+    first gain, which is none, stays unless the best is clearly better.
+    """
+    judgement = [
+        np.sum([share * scores[name][at] for name, share in SHARES.items()], axis=0)
+        for at in range(len(GAINS))
+    ]
+    at = int(np.argmax([one.mean() for one in judgement]))
+    return at if at and clearly_better(judgement[at], judgement[0]) else 0
 
 
 def fit(task: Task, data: Interactions, choice: Choice, work: Path, progress: Progress) -> Fitted:

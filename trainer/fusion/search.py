@@ -9,11 +9,13 @@ import msgspec
 
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import Likeness
+from trainer.evaluation.ranking import Float64
+from trainer.evaluation.statistics import clearly_better
 
 GRID: dict[str, tuple[float, ...]] = {
     "length_power": (0.0, 0.5),
     "penalty": (0.1, 0.3, 1.0),
-    "poster": (0.0, 0.2),
+    "poster": (0.0, 0.4),
     "text": (1.0, 2.5),
     "genres": (0.4, 1.0),
 }
@@ -47,18 +49,19 @@ def empty_likeness(config: EncoderConfig, kernel: KernelConfig, poster: int) -> 
 
 
 def search_shape(
-    score: Callable[[Shape], float], start: Shape, step: Callable[[int, int], None] = lambda *_: None
+    score: Callable[[Shape], Float64], start: Shape, step: Callable[[int, int], None] = lambda *_: None
 ) -> Shape:
-    """One round of coordinate search from ``start``.
+    """One round of coordinate search from ``start``, by how well each user's films rank.
 
     By rankings, not by the error of the predictions: the least error wants a penalty ten times as high, which
-    predicts all but the most popular directions as nothing, and ranks worse.
+    predicts all but the most popular directions as nothing, and ranks worse. Only what is clearly better is
+    taken: ``start`` was found on more ratings than a small data set has to choose by.
     """
     best, most = start, score(start)
     trials = [(name, value) for name, grid in GRID.items() for value in grid]
     for done, (name, value) in enumerate(trials, 1):
         one = best.change(name, value)
-        if one != best and (found := score(one)) > most:
+        if one != best and clearly_better(found := score(one), most):
             best, most = one, found
         step(done, len(trials))
     return best
