@@ -14,6 +14,7 @@ from streaming.kafka.config import admin_options, consumer_options
 from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.kafka.loader import Loader
 from streaming.kafka.offsets import EARLIEST, LATEST, OffsetQuery, Place
+from streaming.kafka.seeking import assign_anew
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.space import metrics
@@ -243,8 +244,7 @@ class Projector(threading.Thread):
 
     def _read_from(self, consumer: Consumer, place: TopicPartition) -> None:
         """Assigned anew: a partition that librdkafka gave up, out of range, refuses every seek."""
-        consumer.incremental_unassign([place])
-        consumer.incremental_assign([place])
+        assign_anew(consumer, place)
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:
