@@ -128,7 +128,11 @@ class Encoder(ABC, Generic[I]):
         """
         rows = read.rows(chosen)
         try:
-            content[chosen] = self.engine.run(rows)["vector"]
+            vectors = self.engine.run(rows)["vector"]
+            if vectors.shape != (len(chosen), self.dim):
+                # numpy would spread a row that is too short over the others
+                raise ValueError(f"vectors of shape {vectors.shape}, not {(len(chosen), self.dim)}")
+            content[chosen] = vectors
         except MemoryError:
             raise
         except Exception as error:  # every engine has errors of its own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 
 from handlers.encoder import Encoder
 from handlers.engines import Inputs, Outputs
+
+Make = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 class Thing(msgspec.Struct):
@@ -46,6 +48,18 @@ class Fails:
         return {"vector": np.stack([numbers, numbers], axis=1)}
 
 
+class Answers:
+    """Gives what ``make`` makes of the numbers that it is asked for."""
+
+    name, reduced_precision = "answers", False
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+
+    def run(self, inputs: Inputs) -> Outputs:
+        return {"vector": self._make(np.asarray(inputs["x"], dtype=np.float32))}
+
+
 class Things(Encoder[Thing]):
     item, noun = Thing, "thing"
 
@@ -77,3 +91,22 @@ def test_an_engine_that_fails_on_what_it_knew_blames_no_film() -> None:
     engine.broken = True
     with pytest.raises(RuntimeError, match="out of bounds"):
         encoder.encode(things(5))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_vector_that_is_not_finite_is_that_films_error(bad: float) -> None:
+    engine = Answers(lambda x: np.hstack([x, np.where(x == 4, np.float32(bad), x)]))
+    encoded = Things("p@1", 2, engine).encode(things(1, 4, 3))
+    assert encoded.errors == [None, "the model gave no finite vector", None]
+    assert encoded.vectors.tolist() == [[1, 1], [0, 0], [3, 3]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda x: x, lambda x: np.hstack([x, x, x]), lambda x: np.hstack([x, x])[0]],
+    ids=["too short", "too long", "one for all"],
+)
+def test_a_vector_of_the_wrong_length_is_an_error_and_never_spread_over_others(make: Make) -> None:
+    encoded = Things("p@1", 2, Answers(make)).encode(things(1, 2))
+    assert all("shape" in (error or "") for error in encoded.errors), encoded.errors
+    assert not encoded.vectors.any()
