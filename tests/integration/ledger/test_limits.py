@@ -72,8 +72,7 @@ def test_a_partition_whose_log_expires_while_it_is_read_is_read_on_where_the_los
     # what librdkafka says to a seek, with and without the protection
     until(lambda: any(said in ledger.text() for said in ("seek refused", "assigned anew")), 30)
     traffic.burst(500)
-    until(lambda: all_ready(ensured, "0"), 15, what="partition 3 is read on")
-    wait_folded(ensured)
+    wait_folded(ensured, 30)
 
 
 def test_idle_partitions_get_heartbeats_and_folding_goes_on(
