@@ -128,7 +128,7 @@ PROTECTIONS: tuple[Protection, ...] = (
         "a space that is being filled gives way to the champion's films",
         "streaming.space.courtesy:Courtesy.goes",
         f"{_INDEXER}test_a_space_that_is_being_filled_gives_way_to_the_champions_films",
-        r"the new space took turns with the champion",
+        r"the new space gives way",
     ),
     Protection(
         "milvus_write_lock",
