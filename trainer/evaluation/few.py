@@ -24,10 +24,10 @@ from trainer.space.tuning import Say, questions
 
 
 def ml_100k_few(data: Path, say: Say) -> dict[str, Any]:
-    """Films with 0, 1, 3, 10 ratings, ranked among themselves: content, ratings, and what is served.
+    """Films with 0, 1, 3, 10 ratings, ranked among themselves: content, ratings, and both.
 
-    ``served`` is what a package would answer, its item table in half precision; content is what the kernel
-    regression of :mod:`trainer.evaluation.cold` says.
+    ``both`` is what a package would serve, content and an item table of half precision; content is what the
+    kernel regression of :mod:`trainer.evaluation.cold` says.
     """
     ratings, content = ml_100k_content(data)
     fold = random_holdout(ratings, 0.2, seed=0)
@@ -44,16 +44,16 @@ def ml_100k_few(data: Path, say: Say) -> dict[str, Any]:
         train, test = matrices(few.train, few.test, content.item_ids)
         asked = case(train, test, np.isin(names, sorted(scarce)), choice.regularisation)
         predicted = asked.predicted(alike, choice.kernel)
-        answered = served(asked.targets, predicted, train, RELEVANT, mix).astype(np.float64)
+        both = served(asked.targets, predicted, train, RELEVANT, mix).astype(np.float64)
         scores = {
             "content": asked.ndcg(predicted),
             "ratings": asked.ndcg(asked.targets),
-            "served": asked.ndcg(answered),
+            "both": asked.ndcg(both),
         }
         out[str(count)] = {name: round(float(one.mean()), 5) for name, one in scores.items()} | {
-            f"served_against_{other}": {"difference": asdict(p.difference), "p": p.p_t}
+            f"both_against_{other}": {"difference": asdict(p.difference), "p": p.p_t}
             for other in ("content", "ratings")
-            if (p := paired(scores["served"], scores[other]))
+            if (p := paired(scores["both"], scores[other]))
         }
         say(f"{count} ratings: {[(name, round(float(one.mean()), 4)) for name, one in scores.items()]}")
     return {"ndcg@10": out, "mix": asdict(mix), "chosen": asdict(choice)}
