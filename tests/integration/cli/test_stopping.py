@@ -14,9 +14,13 @@ from deploy.cli.stopping import end_on_interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
 end_on_interrupt(1.5)
 {more}
-print("ready", flush=True)
+said = False
 while True:
     try:
+        # within what hears the signal: it may come with the word
+        if not said:
+            said = True
+            print("ready", flush=True)
         threading.Event().wait()
     except KeyboardInterrupt:
         print("heard", flush=True)

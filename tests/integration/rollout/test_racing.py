@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Message
@@ -16,6 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined, unused-ignore]
 )
 
 from deploy.rollout.moves import documents
+from deploy.stack.kafka import KafkaBroker
+from deploy.stack.ports import free_ports
 from streaming.control.documents import Change, RouteDocument, SpaceDocument
 from streaming.control.reader import read_control
 from streaming.control.state import ControlState
@@ -25,9 +28,23 @@ from streaming.kafka.config import admin_options
 from streaming.kafka.loader import BEGINNING, read_to_end
 from streaming.settings import Settings
 from streaming.topics import TopicNames
+from tests.integration.services import running
 from tests.support import until
 
 SOON = {"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001", "max.compaction.lag.ms": "500"}
+
+
+@pytest.fixture
+def kafka(stack_dir: Path) -> Iterator[KafkaBroker]:
+    """A broker whose cleaner has nothing else to do: the run's has thousands of logs to choose from."""
+    broker = KafkaBroker(
+        stack_dir / "kafka-racing",
+        *free_ports(2),
+        options={"log.cleaner.backoff.ms": "500"},
+        stack_id=str(stack_dir),
+    )
+    with running(broker):
+        yield broker
 
 
 def configure(settings: Settings, values: dict[str, str]) -> None:
