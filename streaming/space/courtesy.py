@@ -73,6 +73,9 @@ class GiveWay(threading.Thread):
 
     def run(self) -> None:
         """The thread's loop."""
+        if not self._filling():
+            # as mostly: no client is made
+            return
         watch = PresenceWatch(self._settings, "marquee-space-give-way")
         try:
             while not self._stopped.is_set() and self._filling():

@@ -10,11 +10,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from streaming.documents import HEARTBEAT_KEY, decode_user, decode_vector
+from streaming.kafka import seeking
 from streaming.kafka.config import admin_options, consumer_options
 from streaming.kafka.exceptions import KafkaUnavailableError
 from streaming.kafka.loader import Loader
 from streaming.kafka.offsets import EARLIEST, LATEST, OffsetQuery, Place
-from streaming.kafka.seeking import assign_anew
 from streaming.observability.logging import get_logger
 from streaming.settings import Settings
 from streaming.space import metrics
@@ -238,13 +238,9 @@ class Projector(threading.Thread):
             self._loading.append(Ends(self._admin, [(self._users_topic, p) for p in partitions]))
 
     def _begin_again(self, consumer: Consumer, place: TopicPartition) -> None:
-        self._read_from(consumer, place)
+        seeking.assign_anew(consumer, place)
         self._left.pop((place.topic, place.partition), None)
         self._expect([place.partition])
-
-    def _read_from(self, consumer: Consumer, place: TopicPartition) -> None:
-        """Assigned anew: a partition that librdkafka gave up, out of range, refuses every seek."""
-        assign_anew(consumer, place)
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:

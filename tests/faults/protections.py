@@ -119,7 +119,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     Protection(
         "space_assigns_anew",
         "documents that a projector cannot read on are assigned anew, too",
-        "streaming.space.projector:Projector._read_from",
+        "streaming.kafka.seeking:assign_anew",
         f"{_SPACE_FAULTS}test_records_lost_before_they_are_read_cost_no_others",
         r"'users: |profile of ",
     ),

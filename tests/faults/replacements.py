@@ -40,6 +40,10 @@ def kafka_assigns_anew(consumer: Any, place: Any) -> None:
     consumer.seek(place)
 
 
+space_assigns_anew = kafka_assigns_anew
+"""The same function of the product, which a projector calls, too."""
+
+
 def ledger_store_caught_up(mark: int, begin: int) -> int:
     """A local store that has a mark is taken for complete."""
     return 1 << 62 if mark else begin
@@ -74,11 +78,6 @@ def space_unread_removals(self: object) -> dict[int, set[str]]:
 
 def space_late_removals(self: object, *taken: int) -> None:
     """However old what is read is, nothing is made of it."""
-
-
-def space_assigns_anew(projector: Any, consumer: Any, place: Any) -> None:
-    """A partition that librdkafka has given up is only asked to seek."""
-    consumer.seek(place)
 
 
 def space_gives_way(courtesy: object, busy: bool, now: float) -> bool:
