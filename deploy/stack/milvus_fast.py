@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deploy.stack import milvus_writes
+from deploy.stack import milvus_reads, milvus_writes
 
 Mask = npt.NDArray[np.bool_]
 Hits = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -43,7 +43,7 @@ LEFT_TO_UPSTREAM = "a search is left to Milvus Lite's own, slow one"
 
 
 def sources_digest() -> str:
-    """SHA-256 over the upstream files whose behaviour this module and ``milvus_writes`` repeat."""
+    """SHA-256 over the upstream files that this module, ``milvus_writes`` and ``milvus_reads`` rely on."""
     import milvus_lite
 
     root = Path(milvus_lite.__file__).parent
@@ -55,6 +55,7 @@ def install() -> bool:
     if sources_digest() != KNOWN_SOURCES:
         return False
     milvus_writes.install()
+    milvus_reads.install()
     from milvus_lite.engine import collection
     from milvus_lite.search.executor_indexed import execute_search_with_index
 

@@ -99,15 +99,22 @@ def vectors_checked(upstream: Validate) -> Validate:
 
 
 def flushed_whole(upstream: Flush) -> Flush:
-    """``Collection._trigger_flush`` that nobody sees half of.
+    """``Collection._trigger_flush`` that nobody sees half of, and that changes nothing where it fails.
 
     Upstream takes the rows out of the memtable, then waits for the lock under which they come into a segment.
-    A compaction may hold it, and who reads before the flush has it next finds them in neither.
+    A compaction may hold it, and who reads before the flush has it next finds them in neither. Where the disk
+    is full, upstream forgets the memtable; the next flush that succeeds deletes the log that alone holds it.
     """
 
     def trigger_flush(self: Any) -> None:
         with self._maintenance_lock:
-            upstream(self)
+            memtable, wal = self._memtable, self._wal
+            try:
+                upstream(self)
+            except BaseException:
+                if not wal._closed:
+                    self._memtable, self._wal = memtable, wal
+                raise
 
     return trigger_flush
 

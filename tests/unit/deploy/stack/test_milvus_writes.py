@@ -10,100 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from milvus_lite.db import MilvusLite
 from milvus_lite.engine import collection as engine
+from milvus_lite.engine import flush
 from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import SchemaValidationError
-from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
-from milvus_lite.storage import data_file
-from milvus_lite.storage.memtable import MemTable
 
 from deploy.stack import milvus_writes
-
-DIM, KEYS = 4, 40
-PLACES: list[tuple[Any, str]] = [
-    (engine.Collection, "upsert"),
-    (MemTable, "_build_data_table"),
-    (data_file, "pq"),
-    (engine, "validate_record"),
-    (engine.Collection, "_trigger_flush"),
-]
-UPSTREAM = [getattr(owner, name) for owner, name in PLACES]
-
-
-def use_upstream() -> None:
-    for (owner, name), value in zip(PLACES, UPSTREAM, strict=True):
-        setattr(owner, name, value)
+from tests.unit.deploy.stack.milvus_lite import DIM, opened, played, restoring, use_upstream, use_views
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    yield
-    use_upstream()
-
-
-def opened(folder: Path) -> tuple[Any, Any]:
-    database = MilvusLite(str(folder))
-    if "users" in database.list_collections():
-        made = database.get_collection("users")
-    else:
-        fields = [
-            FieldSchema("id", DataType.VARCHAR, is_primary=True, max_length=64),
-            FieldSchema("vector", DataType.FLOAT_VECTOR, dim=DIM),
-            FieldSchema("year", DataType.INT64, nullable=True),
-            FieldSchema("genres", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=8),
-        ]
-        made = database.create_collection("users", CollectionSchema(fields=fields))
-        made.create_index("vector", {"index_type": "FLAT", "metric_type": "IP", "params": {}})
-    made.load()
-    return database, made
-
-
-def rows(rng: random.Random) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": f"u{key}",
-            "vector": [rng.gauss(0, 1) for _ in range(DIM)],
-            "year": 1999 if rng.random() < 0.95 else None,
-            "genres": [f"genre {n}" for n in range(rng.randrange(4))],
-        }
-        for key in rng.choices(range(KEYS), k=rng.randint(1, 12))
-    ]
-
-
-def played(folder: Path, use: Callable[[], None], seed: int) -> tuple[list[dict[str, Any]], int]:
-    """All rows after a history of writes, deletes, flushes and restarts; and how many upserts were whole."""
-    use()
-    rng, (database, made) = random.Random(seed), opened(folder)
-    inserted = 0
-    for _ in range(40):
-        step = rng.random()
-        if step < 0.55:
-            batch = rows(rng)
-            if rng.random() < 0.3 and made.num_entities:
-                # leaves a field out: the former value stays
-                known = {row["id"] for row in made.query(output_fields=["id"])}
-                batch = [{"id": r["id"], "vector": r["vector"]} for r in batch if r["id"] in known]
-            else:
-                inserted += all(None not in row.values() for row in batch)
-            made.upsert(batch)
-        elif step < 0.7:
-            made.delete([f"u{key}" for key in rng.sample(range(KEYS), 5)])
-        elif step < 0.9:
-            made.flush()
-        else:
-            database.close()
-            database, made = opened(folder)
-    found = sorted(made.query(output_fields=["*"]), key=lambda row: str(row["id"]))
-    database.close()
-    return found, inserted
+    yield from restoring()
 
 
 @pytest.mark.parametrize("trial", range(4))
 def test_any_history_leaves_the_same_rows(tmp_path: Path, rng: random.Random, trial: int) -> None:
     seed = rng.randrange(2**30)
     want, _ = played(tmp_path / "upstream", use_upstream, seed)
-    got, inserted = played(tmp_path / "quick", milvus_writes.install, seed)
+    got, inserted = played(tmp_path / "quick", use_views, seed)
     assert got == want
     assert want, "a history that tells nothing"
     assert inserted
@@ -188,4 +113,33 @@ def test_a_flush_while_segments_are_merged_hides_no_row(
         goes_on.set()
         flushed.result(10)
     assert [row["year"] for row in made.get(["u1"])] == [1991]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("use", "kept"), [(use_views, True), (use_upstream, False)], ids=["quick", "upstream"]
+)
+def test_a_flush_onto_a_full_disk_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], None], kept: bool
+) -> None:
+    """The control: upstream loses the rows for good with the next flush that succeeds."""
+    use()
+    database, made = opened(tmp_path)
+    whole = {"id": "u1", "vector": [1.0] * DIM, "year": 1990, "genres": []}
+    made.upsert([whole])
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flush, "write_data_file", full)
+        with pytest.raises(OSError, match="No space"):
+            made.flush()
+    made.upsert([whole | {"id": "u2"}])
+    want = ["u1", "u2"] if kept else ["u2"]
+    assert sorted(row["id"] for row in made.get(["u1", "u2"])) == want
+    made.flush()
+    database.close()
+    database, made = opened(tmp_path)
+    assert sorted(row["id"] for row in made.get(["u1", "u2"])) == want
     database.close()
