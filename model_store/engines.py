@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.engines import Engine, candidates, load_probe
+from handlers.engines.choose import listed
+from handlers.engines.order import save_speeds
 from handlers.engines.parity import PROBE_FILE, compare
 from handlers.exceptions import HandlerError
 from model_store.store import Package
 
-RUNS, BATCH = 5, 16
+RUNS, BATCH = 7, 16
 EAGER = "eager"
 
 Inputs = dict[str, npt.NDArray[Any]]
@@ -33,8 +35,10 @@ class EngineRow(msgspec.Struct, kw_only=True):
     """Eager's time at batch 16 over this one's, measured by turns in one run."""
     passed: bool = False
     taken: bool = False
-    """Whether a handler would serve by it: the first that passes."""
+    """Whether a handler would serve by it: the first that passes, in its order."""
     reason: str = ""
+    more_ms: dict[str, float] = {}
+    """Milliseconds of other inputs that the caller named."""
 
 
 def batch_of(inputs: Mapping[str, npt.NDArray[Any]], rows: int) -> Inputs:
@@ -54,8 +58,13 @@ def _by_turns(engines: Mapping[str, Engine], inputs: Inputs) -> dict[str, float]
     return {name: float(np.median(of)) for name, of in times.items()}
 
 
-def try_engines(package: Package, threads: int = 1) -> list[EngineRow]:
+def try_engines(
+    package: Package, threads: int = 1, more: Mapping[str, Inputs] | None = None
+) -> list[EngineRow]:
     """A row for each engine, in the order in which a handler would try them.
+
+    Args:
+        more: other inputs to time, by what they are called.
 
     Raises:
         PackageFileError: if the recorded probe cannot be read.
@@ -77,16 +86,38 @@ def try_engines(package: Package, threads: int = 1) -> list[EngineRow]:
         loaded[candidate.name] = engine
         row.cosine, row.length_error, row.passed = parity.cosine, parity.length_error, parity.passed
         row.reason = "" if parity.passed else "outside the parity limits"
-    for row in rows.values():
-        if row.passed:
-            row.taken = True
-            break
     first = _by_turns(loaded, batch_of(probe.inputs, 1))
     many = _by_turns(loaded, batch_of(probe.inputs, BATCH))
+    others = {called: _by_turns(loaded, inputs) for called, inputs in (more or {}).items()}
     for name in loaded:
         rows[name].batch_1_ms, rows[name].batch_16_ms = first[name], many[name]
         if EAGER in many:
             rows[name].ratio_to_eager = many[EAGER] / many[name]
-        if not rows[name].reason and not rows[name].taken:
-            rows[name].reason = "an earlier one passed"
-    return list(rows.values())
+        rows[name].more_ms = {called: times[name] for called, times in others.items()}
+    return _judged(package, list(rows.values()), threads)
+
+
+def order_engines(package: Package, threads: int = 1) -> list[EngineRow]:
+    """As :func:`try_engines`, and from now on workers here try engines by what was measured.
+
+    Raises:
+        PackageFileError: if the recorded probe cannot be read, or there is no room for what was measured.
+    """
+    rows = try_engines(package, threads)
+    passed = {row.engine: row.batch_16_ms for row in rows if row.passed and row.batch_16_ms is not None}
+    save_speeds(package.path, threads, BATCH, passed)
+    return _judged(package, rows, threads)
+
+
+def _judged(package: Package, rows: list[EngineRow], threads: int) -> list[EngineRow]:
+    """``rows`` in the order in which a handler would try them now, and which one it would take."""
+    by_name = {row.engine: row for row in rows}
+    before = [one.name for one in listed(package.path, threads)]
+    ordered = [by_name[one.name] for one in candidates(package.path, threads)]
+    taken = next((row for row in ordered if row.passed), None)
+    for row in (row for row in ordered if row.passed):
+        row.taken, row.reason = row is taken, ""
+        if taken is not None and row is not taken:
+            slower = before.index(row.engine) < before.index(taken.engine)
+            row.reason = f"measured slower than {taken.engine} here" if slower else "an earlier one passed"
+    return ordered

@@ -28,7 +28,8 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
     """Make engines of REFERENCE for this machine: int8, native code (AOTInductor), float16 for GPUs.
 
     They lie beside the packages, not in them, and are never loaded on another kind of machine; workers take
-    the first that proves itself. What int8 or fp16 would take outside the parity limits stays in float32,
+    the first that proves itself. At the end all engines are timed by turns, and workers here try them in the
+    order that this gives. What int8 or fp16 would take outside the parity limits stays in float32,
     found by measuring; where nothing is left, exit code 1.
     bf16 and mixed are native code too: the text model in bfloat16; or in int8 as far as the limits allow and
     the rest of it in bfloat16. Native code needs a C++ compiler and some minutes.
@@ -38,6 +39,7 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
       marquee model compile item-encoder@1
     """
     from model_store.compile import halve_package, quantise_package
+    from model_store.engines import order_engines
     from model_store.narrow import multiplies_bf16
     from model_store.native import compile_package
 
@@ -51,8 +53,14 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
                 made[engine] = str(quantise_package(package) if engine == "int8" else halve_package(package))
             else:
                 made[engine] = str(compile_package(package, threads, PRECISIONS[engine]))
+        progress.step(f"{package.manifest.reference}: timing all engines")
+        taken = next((row for row in order_engines(package, threads) if row.taken), None)
+    serves = None if taken is None else taken.engine
     if as_json:
-        print_json({"package": package.manifest.reference, "threads": threads, **made})
-    else:
-        for engine, place in made.items():
-            out().print(f"{engine}: {place}")
+        print_json({"package": package.manifest.reference, "threads": threads, **made, "serves": serves})
+        return
+    for engine, place in made.items():
+        out().print(f"{engine}: {place}")
+    if taken is not None:
+        ratio = "" if taken.ratio_to_eager is None else f", {taken.ratio_to_eager:.2f} times as fast as eager"
+        out().print(f"workers here will take {serves}{ratio} (batches of 16)")

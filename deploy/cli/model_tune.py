@@ -35,7 +35,8 @@ def tune_(
 
     It is served by a TorchServe of its own meanwhile; let the machine rest otherwise. What is found is kept
     beside the package, for this kind of machine, and used whenever the stack registers the package from then
-    on. Measured once: later calls say what is kept. Ctrl-C leaves what was kept before.
+    on. Measured once: later calls say what is kept. Ctrl-C leaves what was kept before. Engines are timed
+    first; the order in which workers try them goes by that at once.
 
     \b
     Example:

@@ -18,9 +18,9 @@ from handlers.engines.packing import packed
 from handlers.engines.parity import PROBE_FILE, compare, load_probe
 from handlers.items import EncodeItem
 from handlers.networks import load_model
-from model_store import Package, find
+from model_store import Package, engines, find
 from model_store.compile import halve_package, quantise_package
-from model_store.engines import try_engines
+from model_store.engines import order_engines, try_engines
 from model_store.films import some_films
 from model_store.mixed import mix, run
 from model_store.narrow import PackedNetwork, multiplies_bf16, multiplies_int8
@@ -49,6 +49,31 @@ def test_int8_is_taken_once_made_and_passed_over_once_damaged(package: Package) 
     assert find(NAME, package.path.parents[1]).manifest == package.manifest
     path.write_bytes(path.read_bytes()[:-1_000])
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+
+
+def test_workers_take_what_was_measured_to_be_faster_here(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantise_package(package)
+    assert ItemEncoder.load(package.path).engine.name == "onnxruntime-int8"
+
+    def measured(int8: float) -> None:
+        ms = {"onnxruntime-int8": int8, "onnxruntime": 100.0, "eager": 300.0}
+        monkeypatch.setattr(engines, "_by_turns", lambda loaded, _: {name: ms[name] for name in loaded})
+
+    measured(150.0)
+    rows = order_engines(package)
+    assert [row.engine for row in rows if row.passed] == ["onnxruntime", "onnxruntime-int8", "eager"]
+    assert [row.engine for row in rows if row.taken] == ["onnxruntime"]
+    (int8,) = (row for row in rows if row.engine == "onnxruntime-int8")
+    assert int8.reason == "measured slower than onnxruntime here"
+    assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+    # looking again tells the same and changes nothing, whatever the times are now
+    measured(50.0)
+    assert [row.engine for row in try_engines(package) if row.taken] == ["onnxruntime"]
+    assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+    order_engines(package)
+    assert ItemEncoder.load(package.path).engine.name == "onnxruntime-int8"
 
 
 def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_from(package: Package) -> None:
