@@ -9,46 +9,46 @@ import site
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 from rich.console import Console
 
-from benchmarks._context import KIND
 from benchmarks._services import wait_for
 from deploy.stack.ports import free_ports
 from deploy.stack.torchserve import TorchServe
 from handlers.trust import MODELS_VARIABLE
 from model_store import ModelStoreError, Package, build
 from model_store.compile import quantise_package
-from streaming.encoder.connections import Connections
+from model_store.engines import order_engines
+from model_store.native import compile_package
 
 LITSERVE = Path(__file__).parent / "litserve"
 STARTED_S = 120.0
 console = Console(stderr=True)
 
 
-def ask(server: Connections, body: bytes) -> None:
-    """One request by the client that Marquee asks TorchServe with, answered with 200.
+def ready(reference: str, models: Path, *, compiled: bool = False) -> tuple[Package, str]:
+    """The package built below ``models``, and the engine that it is served by: the fastest, by measurement.
 
-    Raises:
-        RuntimeError: if it is not.
+    Besides what is in it there is int8, and if ``compiled`` native code in bfloat16, where that is within the
+    parity limits and this processor multiplies it.
     """
-    answer = server.post("", body, KIND)
-    if answer.status != 200:
-        raise RuntimeError(f"answered {answer.status}: {answer.body[:300]!r}")
-
-
-def quantised(reference: str, models: Path) -> Package:
-    """The package built below ``models``, with an int8 engine where that is within the parity limits."""
     package = build(reference, models, step=console.print)
-    try:
-        quantise_package(package)
-    except ModelStoreError as error:
-        console.print(f"left out: {error}")
-    return package
+    makes: list[Callable[[Package], object]] = [quantise_package]
+    if compiled:
+        makes.append(partial(compile_package, precision="bf16"))
+    for make in makes:
+        try:
+            console.print(make(package))
+        except ModelStoreError as error:
+            console.print(f"left out: {error}")
+    engine = next(row.engine for row in order_engines(package) if row.taken)
+    console.print(f"{package.manifest.reference} is served by {engine}")
+    return package, engine
 
 
 @contextlib.contextmanager

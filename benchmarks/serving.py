@@ -22,9 +22,10 @@ import msgspec
 from rich.console import Console
 
 from benchmarks._context import Context
-from benchmarks._servers import ask, litserve, quantised, registered, torchserve
+from benchmarks._servers import litserve, ready, registered, torchserve
 from benchmarks._timing import interleaved, percentiles, together
 from benchmarks.report import Goal, publish
+from deploy.tuning.load import ask
 from handlers.item_encoder import ItemEncoderHandler
 from model_store import Package
 from model_store.probe_items import PROBE_ITEMS
@@ -47,34 +48,42 @@ def bodies() -> list[bytes]:
     return [msgspec.msgpack.encode({"items": [item]}) for item in PROBE_ITEMS if item.title]
 
 
-def in_process(package: Package, asked: list[bytes]) -> Call:
-    """The handler itself."""
+def in_process(package: Package, asked: list[bytes]) -> Callable[[int], Call]:
+    """The handler itself: batch -> calls of so many requests at once."""
     handler, lock = ItemEncoderHandler(), threading.Lock()
     handler.initialize(Context(system_properties={"model_dir": str(package.path)}))
 
-    def call(number: int) -> None:
-        # one worker serves one batch at a time
-        with lock:
-            handler.handle([{"body": asked[number % len(asked)]}], Context())
+    def of(batch: int) -> Call:
+        def call(number: int) -> None:
+            some = [{"body": asked[(number * batch + i) % len(asked)]} for i in range(batch)]
+            # one worker serves one batch at a time
+            with lock:
+                handler.handle(some, Context())
 
-    return call
+        return call
+
+    return of
 
 
-def crowded(calls: Mapping[str, Call]) -> dict[str, tuple[list[float], float]]:
-    """(ms of each call, calls a second) with all clients, in rounds, so that all meet the same machine.
+def crowded(calls: Mapping[str, Call], batch: int) -> dict[str, tuple[list[float], float]]:
+    """(ms of each call, requests a second) with all clients, in rounds, so that all meet the same machine.
 
-    The first round, in which servers get warm, does not count.
+    A call of :data:`LOOP` is ``batch`` requests, any other is one. The first round, in which servers get
+    warm, does not count.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     seconds = dict.fromkeys(calls, 0.0)
     for turn in range(ROUNDS + 1):
         for name, call in calls.items():
-            clients = 1 if name == LOOP else CLIENTS
-            some, rate = together(lambda c, n, call=call: call(c + n), clients, REQUESTS // ROUNDS)  # type: ignore[misc]
+            clients, count = (1, REQUESTS // batch) if name == LOOP else (CLIENTS, REQUESTS)
+            some, rate = together(lambda c, n, call=call: call(c + n), clients, count // ROUNDS)  # type: ignore[misc]
             if turn:
                 times[name] += some
                 seconds[name] += len(some) / rate
-    return {name: (some, len(some) / seconds[name]) for name, some in times.items()}
+    return {
+        name: (some, len(some) * (batch if name == LOOP else 1) / seconds[name])
+        for name, some in times.items()
+    }
 
 
 def main() -> None:
@@ -86,7 +95,7 @@ def main() -> None:
     overhead = {OURS: float("inf"), THEIRS: float("inf")}
     with tempfile.TemporaryDirectory(prefix="marquee-bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        package = quantised(PACKAGE, folder / "models")
+        package, engine = ready(PACKAGE, folder / "models", compiled=True)
         here = in_process(package, asked)
         with torchserve(package, folder) as server, httpx.Client(timeout=120, trust_env=False) as http:
 
@@ -99,11 +108,11 @@ def main() -> None:
                     registered(server, http, package, batch, delay) as ours,
                     litserve(package, folder, batch, delay) as (theirs, _),
                 ):
-                    calls = {HERE: here, OURS: through(ours), THEIRS: through(theirs)}
+                    calls = {HERE: here(1), OURS: through(ours), THEIRS: through(theirs)}
                     for call in calls.values():
                         for number in range(16):
                             call(number)
-                    found = crowded({LOOP: here, **calls})
+                    found = crowded({LOOP: here(batch), **calls}, batch)
                     fastest = max(found[HERE][1], found[LOOP][1])
                     for by, (times, rate) in found.items():
                         rows.append(row(by, batch, 1 if by == LOOP else CLIENTS, times, rate, rate / fastest))
@@ -122,6 +131,7 @@ def main() -> None:
         "serving",
         {
             "package": package.manifest.reference,
+            "engine": engine,
             "requests": REQUESTS,
             "litserve_overhead_p50_ms": overhead[THEIRS],
         },

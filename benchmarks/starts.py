@@ -19,9 +19,10 @@ import httpx
 import psutil
 from rich.console import Console
 
-from benchmarks._servers import ask, litserve, quantised, registered, torchserve
+from benchmarks._servers import litserve, ready, registered, torchserve
 from benchmarks.report import publish
 from benchmarks.serving import bodies
+from deploy.tuning.load import ask
 from model_store import Package
 from streaming.encoder.connections import Connections
 
@@ -88,7 +89,7 @@ def main() -> None:
     found: dict[str, list[dict[str, float]]] = {"TorchServe": [], "LitServe": []}
     with tempfile.TemporaryDirectory(prefix="marquee-bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        package = quantised(PACKAGE, folder / "models")
+        package, engine = ready(PACKAGE, folder / "models")
         with litserve(package, folder, 1, 0):
             console.print("both are installed")
         for number in range(REPEATS):
@@ -99,7 +100,8 @@ def main() -> None:
         {"by": by, **{name: median(one[name] for one in some) for name in some[0]}}
         for by, some in found.items()
     ]
-    publish("starts", {"package": package.manifest.reference, "repeats": REPEATS}, rows, [])
+    figures = {"package": package.manifest.reference, "engine": engine, "repeats": REPEATS}
+    publish("starts", figures, rows, [])
 
 
 if __name__ == "__main__":

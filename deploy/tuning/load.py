@@ -1,4 +1,4 @@
-"""Requests to measure with: one after another, and from many clients at once."""
+"""Requests to measure with, sent as Marquee sends them: one after another, and from many clients at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-import httpx
 import msgspec
 import numpy as np
 
 from handlers.kinds import kind_of
 from model_store.probe_items import PROBE_ITEMS, PROBE_POSTERS, PROBE_TEXTS
+from streaming.encoder import EncoderUnavailableError
+from streaming.encoder.connections import ConnectionFailedError, Connections
 
 KIND = "application/msgpack"
 
@@ -35,18 +36,18 @@ def bodies(folder: Path, items: int) -> list[bytes]:
     ]
 
 
-def alone(http: httpx.Client, url: str, asked: Sequence[bytes], requests: int) -> float:
+def alone(server: Connections, asked: Sequence[bytes], requests: int) -> float:
     """Milliseconds of a request (p50), none beside it."""
     times = []
     for number in range(requests):
         began = time.perf_counter()
-        _ask(http, url, asked[number % len(asked)])
+        ask(server, asked[number % len(asked)])
         times.append((time.perf_counter() - began) * 1e3)
     return float(np.median(times))
 
 
 def together(
-    http: httpx.Client, url: str, asked: Sequence[bytes], clients: int, seconds: float
+    server: Connections, asked: Sequence[bytes], clients: int, seconds: float
 ) -> tuple[float, float]:
     """(requests a second, ms p99) of ``clients`` that each ask anew once answered, for ``seconds``."""
     numbers, stop = count(), threading.Event()
@@ -55,7 +56,7 @@ def together(
         times = []
         while not stop.is_set():
             began = time.perf_counter()
-            _ask(http, url, asked[next(numbers) % len(asked)])
+            ask(server, asked[next(numbers) % len(asked)])
             times.append((time.perf_counter() - began) * 1e3)
         return times
 
@@ -71,5 +72,16 @@ def together(
     return len(times) / took, float(np.percentile(times, 99))
 
 
-def _ask(http: httpx.Client, url: str, body: bytes) -> None:
-    http.post(url, content=body, headers={"content-type": KIND}).raise_for_status()
+def ask(server: Connections, body: bytes) -> bytes:
+    """The answer to one request.
+
+    Raises:
+        EncoderUnavailableError: there is none, or it is not 200.
+    """
+    try:
+        answer = server.post("", body, KIND)
+    except ConnectionFailedError as error:
+        raise EncoderUnavailableError(f"TorchServe does not answer: {error}") from None
+    if answer.status != 200:
+        raise EncoderUnavailableError(f"TorchServe answers {answer.status}: {answer.body[:300]!r}")
+    return answer.body

@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from deploy.stack.ports import free_ports
 from deploy.stack.torchserve import TorchServe
-from deploy.tuning.load import KIND, alone, bodies, together
+from deploy.tuning.load import alone, ask, bodies, together
 from deploy.tuning.search import best, for_batching, for_workers
 from handlers.handler import THREADS_VARIABLE
 from handlers.tuning import Serving, Trial, Tuned
 from model_store import Package
+from model_store.engines import order_engines
 from streaming.encoder import EncoderManagement, EncoderUnavailableError
+from streaming.encoder.connections import Connections
 from streaming.settings import Settings, TorchServeSettings
 
 ALONE = 30
 """Lone requests of a setting."""
 WORKERS_S = 180.0
+CONNECT_S, ANSWER_S = 5.0, 120.0
 
 Told = Callable[[int, int], None]
 """(settings measured, settings in all)."""
@@ -53,7 +55,8 @@ def tune(
 ) -> Tuned:
     """What serves ``package`` best on this machine; not stored yet.
 
-    First workers and threads are chosen, then batch and delay for them.
+    First workers and threads are chosen, then batch and delay for them. For each number of threads all
+    engines are timed before, and workers here try them in that order from then on.
 
     Args:
         clients: that ask at once.
@@ -68,15 +71,19 @@ def tune(
     first = for_workers(cores or len(os.sched_getaffinity(0)))
     trials: list[Trial] = []
     engine = ""
+    timed: set[int] = set()
 
     def run(tried: list[Serving], of: int) -> None:
         nonlocal engine
         for threads in sorted({serving.threads for serving in tried}):
-            with _served(package, settings, threads, clients) as (there, http):
+            if threads not in timed:
+                order_engines(package, threads)
+                timed.add(threads)
+            with _served(package, settings, threads) as there:
                 for serving in (one for one in tried if one.threads == threads):
-                    with _registered(package, there, serving) as url:
-                        engine = _engine(http, url, asked[0])
-                        trials.append(_measure(serving, http, url, asked, clients, items, seconds))
+                    with _registered(package, there, serving) as server:
+                        engine = str(msgspec.msgpack.decode(ask(server, asked[0]))["engine"])
+                        trials.append(_measure(serving, server, asked, clients, items, seconds))
                     told(len(trials), of)
 
     run(first, len(first) + len(for_batching(first[0])))
@@ -95,10 +102,8 @@ def tune(
 
 
 @contextlib.contextmanager
-def _served(
-    package: Package, settings: Settings, threads: int, clients: int
-) -> Iterator[tuple[Settings, httpx.Client]]:
-    """Settings that reach a TorchServe of its own, and a client; both are gone afterwards."""
+def _served(package: Package, settings: Settings, threads: int) -> Iterator[Settings]:
+    """Settings that reach a TorchServe of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="marquee-tune-", ignore_cleanup_errors=True) as place:
         server = _Threads(Path(place) / "ts", package.path.parents[1], *free_ports(3), stack_id=place)
         server.threads = threads
@@ -108,16 +113,14 @@ def _served(
             serve = TorchServeSettings.model_validate(
                 {"inference_url": server.inference_url, "management_url": server.management_url}
             )
-            limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-            with httpx.Client(timeout=120, trust_env=False, limits=limits) as http:
-                yield settings.model_copy(update={"torchserve": serve}), http
+            yield settings.model_copy(update={"torchserve": serve})
         finally:
             server.stop()
 
 
 @contextlib.contextmanager
-def _registered(package: Package, there: Settings, serving: Serving) -> Iterator[str]:
-    """The URL of its predictions while all its workers are up."""
+def _registered(package: Package, there: Settings, serving: Serving) -> Iterator[Connections]:
+    """Connections to its predictions while all its workers are up."""
     name, version = package.manifest.name, package.manifest.version
     management = EncoderManagement(there, name)
     try:
@@ -129,7 +132,13 @@ def _registered(package: Package, there: Settings, serving: Serving) -> Iterator
             if time.monotonic() > deadline:
                 raise EncoderUnavailableError(f"{serving.workers} workers are not up after {WORKERS_S:.0f} s")
             time.sleep(0.2)
-        yield f"{there.torchserve.inference_url}/predictions/{name}/{version}"
+        server = Connections(
+            f"{there.torchserve.inference_url}/predictions/{name}/{version}", CONNECT_S, ANSWER_S
+        )
+        try:
+            yield server
+        finally:
+            server.close()
         management.unregister(version)
     finally:
         management.close()
@@ -140,21 +149,15 @@ def _ready(management: EncoderManagement, version: str) -> int:
     return sum(worker.get("status") == "READY" for worker in workers)
 
 
-def _engine(http: httpx.Client, url: str, body: bytes) -> str:
-    answer = http.post(url, content=body, headers={"content-type": KIND}).raise_for_status()
-    return str(msgspec.msgpack.decode(answer.content)["engine"])
-
-
 def _measure(
     serving: Serving,
-    http: httpx.Client,
-    url: str,
+    server: Connections,
     asked: list[bytes],
     clients: int,
     items: int,
     seconds: float,
 ) -> Trial:
-    together(http, url, asked, clients, min(1.0, seconds))  # caches, connections, the JVM's compiler
-    quiet = alone(http, url, asked, ALONE)
-    rate, p99 = together(http, url, asked, clients, seconds)
+    together(server, asked, clients, min(1.0, seconds))  # caches, connections, the JVM's compiler
+    quiet = alone(server, asked, ALONE)
+    rate, p99 = together(server, asked, clients, seconds)
     return Trial(serving=serving, per_s=rate * items, p99_ms=p99, alone_ms=quiet)
