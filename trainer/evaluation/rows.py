@@ -144,6 +144,7 @@ ROWS: tuple[Row, ...] = (
         ">= 0.33 NDCG@10 among cold films; text and poster beat shuffled and random, p < 0.01",
         ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl", "poster_map.csv"),
         fusion_row,
+        revision=2,
     ),
     Row(
         "ml-1m-random-0",
@@ -167,6 +168,7 @@ ROWS: tuple[Row, ...] = (
         "near the teacher (MobileNetV2 on ImageNet), above random weights, mAP in percent",
         ("poster_genres.csv", "poster_map.csv", str(WEIGHTS)),
         posters_row,
+        revision=2,
     ),
     Row(
         "search-tags",

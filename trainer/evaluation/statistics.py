@@ -90,13 +90,3 @@ def paired(a: Float64, b: Float64, resamples: int = 2000, seed: int = 0) -> Pair
         signs = rng.integers(0, 2, (min(BLOCK, resamples - done), len(difference))) * 2 - 1
         larger += int((np.abs(signs @ difference) >= observed * (1 - 1e-12)).sum())
     return Paired(interval, p_t, (larger + 1) / (resamples + 1))
-
-
-def clearly_better(found: Float64, than: Float64) -> bool:
-    """Whether ``found`` [users] is above ``than`` [users] by more than one standard error of the difference.
-
-    As of a tree's size (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3): what
-    validation cannot tell apart stays as it is.
-    """
-    apart = found - than
-    return bool(apart.mean() > apart.std() / np.sqrt(len(apart)))

@@ -13,9 +13,9 @@ import torch
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import FusionNetwork, FusionTransformer
 from trainer.evaluation.ranking import profiles
-from trainer.evaluation.statistics import clearly_better
 from trainer.fusion.base import Base, fit_base, kernel_matrix
 from trainer.fusion.frozen import Arrays, Frozen
+from trainer.fusion.marks import Marks, joined, marks_of, weighed
 from trainer.fusion.module import Lesson
 from trainer.fusion.options import ALL, GAINS, SHARES, VARIANTS, FusionOptions
 from trainer.fusion.search import ANCHORS, Shape, empty_likeness, search_shape
@@ -166,19 +166,21 @@ class _Exam:
         known = task.films.take(warm).compared()
         return _Exam(cut, cold, judged, targets, users, threshold, known, judged.compared())
 
-    def each(self, said: Float64) -> Float64:
-        """[users]: NDCG@10 by vectors ``said`` [held-out films, dim]."""
+    def marks(self, said: Float64) -> Marks:
+        """By vectors ``said`` [held-out films, dim]."""
+        hits = self.cut.held.liked(self.like_threshold)[:, np.flatnonzero(self.cold)]
+        # float32 as served
+        return marks_of(self.users.astype(np.float32), said.astype(np.float32), hits)
+
+    def score(self, said: Float64) -> float:
+        """The mean of it, which alone is quick."""
         vectors = np.zeros((len(self.cold), said.shape[1]))
         vectors[self.cold] = said
         ranked = self.cut.ranked(vectors, self.like_threshold, self.like_threshold, self.users, self.cold)
-        return ranked.ndcg
+        return float(ranked.ndcg.mean())
 
-    def score(self, said: Float64) -> float:
-        """The mean of it."""
-        return float(self.each(said).mean())
-
-    def of_shape(self, task: Task, shape: Shape) -> Float64:
-        """[users]: by a base of this shape on fewer anchors, which is quick."""
+    def of_shape(self, task: Task, shape: Shape) -> Marks:
+        """By a base of this shape on fewer anchors, which is quick."""
         counts = self.cut.part.counts()
         rows = np.flatnonzero(counts > 0)
         likeness = empty_likeness(task.config, shape.kernel, task.films.patches.shape[2])
@@ -196,61 +198,75 @@ class _Exam:
             seed=options.seed,
         )
         # the fit has put its anchors into ``likeness``
-        return self.each(kernel_matrix(likeness, self.asked) @ base.weights + base.bias)
+        return self.marks(kernel_matrix(likeness, self.asked) @ base.weights + base.bias)
 
 
 def choose(task: Task, cuts: Sequence[tuple[Cut, Mask]], work: Path, progress: Progress) -> Choice:
     """Kernel, epochs and gain that rank films best which were held out whole, learning from the others alone.
 
     ``cuts``: each with a mask [items] of its held-out films. The kernel is chosen by all of them (on one,
-    small gains drown), epochs by the first, and the gain by the second, where there is one: on films that
+    small gains drown), epochs by the first, and the gain by the others, where there are any: on films that
     chose the epochs a correction looks better than it is.
     """
     exams = [_Exam.of(task, cut, cold) for cut, cold in cuts]
     shape = search_shape(
-        lambda one: np.concatenate([exam.of_shape(task, one) for exam in exams]),
+        lambda one: joined([exam.of_shape(task, one) for exam in exams]),
         start_of(task.options),
         lambda done, of: progress("comparing films", done, of),
     )
-    first, last = exams[0], exams[min(1, len(exams) - 1)]
+    first, *others = exams
     lesson, base, _ = lesson_of(task, first.cut.part, shape, first.targets)
     said = base_says(task, base, shape.kernel, lesson.films, first.judged)
     judge = Judge(first.judged, lambda added: first.score(said + added))
     fusion, most = new_fusion(task), task.options.epochs
     epochs = train_correction(fusion, lesson, task.options, work / "choice", most, progress, judge)
-    if last is not first:
-        lesson, base, _ = lesson_of(task, last.cut.part, shape, last.targets)
+    seen = [] if others else [_at_gains(task, first, shape, lesson.films, base, fusion)]
+    for number, exam in enumerate(others):
+        lesson, base, _ = lesson_of(task, exam.cut.part, shape, exam.targets)
         fusion = new_fusion(task)
-        train_correction(fusion, lesson, task.options, work / "gain", epochs, progress)
-    scores: dict[str, list[Float64]] = {}
-    for name in VARIANTS:
-        without = base_says(task, base, shape.kernel, lesson.films, last.judged, name)
-        added = corrections(fusion, last.judged, name)
-        scores[name] = [last.each(without + gain * added) for gain in GAINS]
+        folder = work / ("gain" if not number else f"gain-{number + 1}")
+        train_correction(fusion, lesson, task.options, folder, epochs, progress)
+        seen.append(_at_gains(task, exam, shape, lesson.films, base, fusion))
+    scores = {
+        name: [joined([one[name][at] for one in seen]) for at in range(len(GAINS))] for name in VARIANTS
+    }
     at = gain_of(scores)
     metrics = {
-        "cold_validation_ndcg@10": float(scores[ALL][at].mean()),
-        "cold_validation_ndcg@10_base": float(scores[ALL][0].mean()),
-        "cold_validation_ndcg@10_correction_whole": float(scores[ALL][-1].mean()),
+        "cold_validation_ndcg@10": scores[ALL][at].mean,
+        "cold_validation_ndcg@10_base": scores[ALL][0].mean,
+        "cold_validation_ndcg@10_correction_whole": scores[ALL][-1].mean,
     }
     for name in VARIANTS[1:]:
-        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = float(scores[name][at].mean())
-        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}_base"] = float(scores[name][0].mean())
+        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}"] = scores[name][at].mean
+        metrics[f"cold_validation_ndcg@10_{name.replace(' ', '_')}_base"] = scores[name][0].mean
     return Choice(shape, epochs, GAINS[at], metrics)
 
 
-def gain_of(scores: Mapping[str, Sequence[Float64]]) -> int:
-    """Place in :data:`GAINS` of the gain to take, from the quality [users] of each variant at each gain.
+def _at_gains(
+    task: Task, exam: _Exam, shape: Shape, known: Frozen, base: Base, fusion: FusionTransformer
+) -> dict[str, list[Marks]]:
+    """Variant -> marks at each gain."""
+    scores = {}
+    for name in VARIANTS:
+        without = base_says(task, base, shape.kernel, known, exam.judged, name)
+        added = corrections(fusion, exam.judged, name)
+        scores[name] = [exam.marks(without + gain * added) for gain in GAINS]
+    return scores
+
+
+def gain_of(scores: Mapping[str, Sequence[Marks]]) -> int:
+    """Place in :data:`GAINS` of the gain to take, from the marks of each variant at each gain.
 
     Not every film comes whole: the correction is what reads a film whose text or metadata are missing. The
-    first gain, which is none, stays unless the best is clearly better.
+    first gain, which is none, stays unless the best is clearly better, for films as they are too: those
+    that lack something are not helped at the cost of the others.
     """
     judgement = [
-        np.sum([share * scores[name][at] for name, share in SHARES.items()], axis=0)
-        for at in range(len(GAINS))
+        weighed([(share, scores[name][at]) for name, share in SHARES.items()]) for at in range(len(GAINS))
     ]
-    at = int(np.argmax([one.mean() for one in judgement]))
-    return at if at and clearly_better(judgement[at], judgement[0]) else 0
+    at = int(np.argmax([one.mean for one in judgement]))
+    taken = judgement[at].clearly_above(judgement[0]) and scores[ALL][at].clearly_above(scores[ALL][0])
+    return at if taken else 0
 
 
 def fit(task: Task, data: Interactions, choice: Choice, work: Path, progress: Progress) -> Fitted:

@@ -9,8 +9,7 @@ import msgspec
 
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import Likeness
-from trainer.evaluation.ranking import Float64
-from trainer.evaluation.statistics import clearly_better
+from trainer.fusion.marks import Marks
 
 GRID: dict[str, tuple[float, ...]] = {
     "length_power": (0.0, 0.5),
@@ -49,9 +48,9 @@ def empty_likeness(config: EncoderConfig, kernel: KernelConfig, poster: int) -> 
 
 
 def search_shape(
-    score: Callable[[Shape], Float64], start: Shape, step: Callable[[int, int], None] = lambda *_: None
+    score: Callable[[Shape], Marks], start: Shape, step: Callable[[int, int], None] = lambda *_: None
 ) -> Shape:
-    """One round of coordinate search from ``start``, by how well each user's films rank.
+    """One round of coordinate search from ``start``, by how well held-out films rank.
 
     By rankings, not by the error of the predictions: the least error wants a penalty ten times as high, which
     predicts all but the most popular directions as nothing, and ranks worse. Only what is clearly better is
@@ -61,7 +60,7 @@ def search_shape(
     trials = [(name, value) for name, grid in GRID.items() for value in grid]
     for done, (name, value) in enumerate(trials, 1):
         one = best.change(name, value)
-        if one != best and clearly_better(found := score(one), most):
+        if one != best and (found := score(one)).clearly_above(most):
             best, most = one, found
         step(done, len(trials))
     return best
