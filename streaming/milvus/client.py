@@ -20,6 +20,7 @@ from streaming.exceptions import ConfigurationError
 from streaming.milvus.exceptions import CollectionMissingError, MilvusUnavailableError, RowRefusedError
 from streaming.milvus.filters import key_range, one_of
 from streaming.milvus.limits import MAX_RESULT, Row, check_limit, check_vector, last_wins, messages
+from streaming.milvus.packing import packed
 from streaming.milvus.rows import (
     ITEM_FIELDS,
     ITEM_META,
@@ -211,7 +212,7 @@ class MilvusStore:
             if not np.isfinite(np.stack(vectors)).all():
                 raise RowRefusedError(f"a vector for {collection} holds NaN or infinity")
             for batch in list(messages(rows)):
-                self.client.upsert(collection, batch, timeout=self._timeout)
+                self.client.upsert(collection, [packed(row) for row in batch], timeout=self._timeout)
 
     def delete(self, collection: str, key: str, ids: Iterable[str]) -> None:
         """Delete rows by ``key`` (``user_id`` or ``item_id``); absent ones are no error."""
