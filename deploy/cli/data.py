@@ -14,6 +14,7 @@ import click
 
 from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table, working
 from deploy.cli.settings import load_settings, require_kafka
+from deploy.cli.stopping import INTERRUPTED
 from deploy.moments import moment
 from streaming.settings import Settings
 
@@ -119,7 +120,7 @@ def _resumable() -> Iterator[None]:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends now; pressed again, it would end in a trace
         err().print("stopped; the same command goes on from here")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _wait(settings: Settings, timeout: float, shown: Bars, interrupt: Interrupt) -> float:

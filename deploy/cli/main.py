@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from deploy.cli.stopping import end_on_interrupt
+from deploy.cli.stopping import INTERRUPTED, end_on_interrupt
 from streaming.exceptions import MarqueeError, UnavailableError
 
 COMMANDS = {
@@ -83,7 +83,7 @@ def main() -> None:
         # click tells no difference between Ctrl-C and a question that was answered by no
         stopped = isinstance(error.__cause__ or error.__context__, KeyboardInterrupt)
         click.echo("stopped" if stopped else "not done", err=True)
-        sys.exit(130 if stopped else 1)
+        sys.exit(INTERRUPTED if stopped else 1)
     except MarqueeError as error:
         click.secho(f"error: {sentence(error)}", fg="red", err=True)
         sys.exit(error.exit_code)

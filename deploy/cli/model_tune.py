@@ -9,6 +9,7 @@ import msgspec
 
 from deploy.cli.output import AS_JSON, bars, err, out, print_json, table
 from deploy.cli.settings import load_settings
+from deploy.cli.stopping import INTERRUPTED
 from deploy.packages import package_errors, trust
 from handlers.tuning import Tuned, load_tuned, save_tuned
 from model_store import find
@@ -63,7 +64,7 @@ def tune_(
                 )
             except KeyboardInterrupt:
                 err().print("stopped; nothing of it is kept, and what was kept before still holds")
-                raise SystemExit(130) from None
+                raise SystemExit(INTERRUPTED) from None
             save_tuned(package.path, tuned)
     if as_json:
         print_json({"measured": measured, **msgspec.to_builtins(tuned)})

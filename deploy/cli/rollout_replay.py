@@ -9,6 +9,7 @@ import click
 
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
 from deploy.cli.settings import load_settings, require_kafka
+from deploy.cli.stopping import INTERRUPTED
 
 
 @click.command()
@@ -72,7 +73,7 @@ def replay(
         print_json(summary | {"interrupted": interrupted})
     else:
         out().print(table("replayed", ("what", "value"), _rows(summary), right=[1]))
-    sys.exit(130 if interrupted else 0 if player.result.clean else 1)
+    sys.exit(INTERRUPTED if interrupted else 0 if player.result.clean else 1)
 
 
 def _rows(summary: dict[str, object]) -> list[tuple[str, object]]:

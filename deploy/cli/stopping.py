@@ -13,7 +13,8 @@ import threading
 
 GRACE_S = 10.0
 """For the usual way out: whoever stops by himself within it is left alone."""
-CODE = 130
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended: 128 + SIGINT, as shells have it."""
 
 
 def end_on_interrupt(grace_s: float = GRACE_S) -> None:
@@ -35,4 +36,4 @@ def _listen(ear: int, grace_s: float) -> None:
     threading.Event().wait(grace_s)
     sys.stderr.write("stopped\n")
     sys.stderr.flush()
-    os._exit(CODE)
+    os._exit(INTERRUPTED)
