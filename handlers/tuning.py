@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from handlers.engines.machine import machine_folder
+from handlers.engines.machine import keep, machine_folder
 from handlers.exceptions import PackageFileError
 
 SCHEMA = 1
@@ -75,15 +74,9 @@ def save_tuned(folder: Path, tuned: Tuned) -> Path:
     """Stores what was measured, in place of what was before; where it lies now.
 
     Raises:
-        PackageFileError: if ``folder`` holds no built package.
+        PackageFileError: if ``folder`` holds no built package, or there is no room.
     """
-    where = machine_folder(folder)
-    if where is None:
-        raise PackageFileError(f"{folder} holds no built package; only those are served")
-    where.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = where / f".{TUNED_FILE}.{os.getpid()}"
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(tuned), indent=1) + b"\n")
-    return aside.replace(where / TUNED_FILE)
+    return keep(folder, TUNED_FILE, tuned)
 
 
 def serving_of(folder: Path) -> Serving:

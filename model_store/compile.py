@@ -13,7 +13,8 @@ from handlers.engines.choose import FP16_FILE, INT8_FILE
 from handlers.engines.machine import ONNX_FILE, machine_folder
 from handlers.engines.parity import PROBE_FILE, Parity, check_parity, load_probe
 from handlers.exceptions import HandlerError
-from model_store.exceptions import ModelStoreError
+from model_store.exceptions import ModelStoreError, NoRoomError
+from model_store.publish import FULL
 from model_store.share import Measure, by_harm, fits, longest_that_fits
 from model_store.store import Package
 
@@ -43,6 +44,7 @@ def quantise_package(package: Package) -> Reduced:
     in float32: as few as it takes, by measuring (half a minute or so).
 
     Raises:
+        NoRoomError: the disk is full; what was there before stays.
         ModelStoreError: the package cannot be read, or no matrix can be in int8: then none is kept.
     """
     from model_store.int8 import BLOCKS, matrices, quantise
@@ -104,8 +106,9 @@ def _reduced(
         if not chosen or not parity.passed:
             raise ModelStoreError(f"{called} is outside the parity limits: {whole}")
         aside.replace(folder / name)
-    except HandlerError as error:
-        raise ModelStoreError(f"{package.manifest.reference} cannot be made {called}: {error}") from None
+    except (HandlerError, OSError) as error:
+        kind = NoRoomError if isinstance(error, OSError) and error.errno in FULL else ModelStoreError
+        raise kind(f"{package.manifest.reference} cannot be made {called}: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
     return Reduced(folder / name, parity, len(chosen), len(parts))

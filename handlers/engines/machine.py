@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlparse
 import msgspec
 
 from handlers.checksums import CHECKSUMS_FILE
+from handlers.exceptions import PackageFileError
 from handlers.trust import MANIFEST_FILE, MODELS_VARIABLE
 
 ONNX_FILE = "model.onnx"
@@ -62,3 +64,23 @@ def machine_folder(folder: Path) -> Path | None:
         return None
     onnx = sums.get(ONNX_FILE)
     return None if onnx is None else root / "engines" / onnx[:32] / machine_id()
+
+
+def keep(folder: Path, name: str, measured: object) -> Path:
+    """``measured`` as JSON in this machine's folder for the package in ``folder``; whole or not at all.
+
+    Raises:
+        PackageFileError: if ``folder`` holds no built package, or there is no room.
+    """
+    where = machine_folder(folder)
+    if where is None:
+        raise PackageFileError(f"{folder} holds no built package; only those are served")
+    path, aside = where / name, where / f".{name}.{os.getpid()}"
+    try:
+        where.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside.write_bytes(msgspec.json.format(msgspec.json.encode(measured), indent=1) + b"\n")
+        return aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise PackageFileError(f"{path} cannot be written: {error.strerror or error}") from None

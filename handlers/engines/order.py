@@ -7,14 +7,13 @@ beside the packages, one file a number of threads.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from handlers.engines.machine import machine_folder
+from handlers.engines.machine import keep, machine_folder
 from handlers.exceptions import PackageFileError
 
 SCHEMA = 1
@@ -30,6 +29,7 @@ class Speeds(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     """Items that ``ms`` is of."""
     ms: dict[str, float]
+    """The shortest of several runs."""
     at: str
     """When, ISO 8601 in UTC."""
 
@@ -64,21 +64,10 @@ def save_speeds(folder: Path, threads: int, batch: int, ms: Mapping[str, float])
     Raises:
         PackageFileError: if ``folder`` holds no built package, or there is no room.
     """
-    where = machine_folder(folder)
-    if where is None:
-        raise PackageFileError(f"{folder} holds no built package; only those are served")
     speeds = Speeds(
         threads=threads, batch=batch, ms=dict(ms), at=datetime.now(UTC).isoformat(timespec="seconds")
     )
-    path = where / speeds_file(threads)
-    aside = where / f".{path.name}.{os.getpid()}"
-    try:
-        where.mkdir(parents=True, exist_ok=True, mode=0o700)
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(speeds), indent=1) + b"\n")
-        return aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise PackageFileError(f"{path} cannot be written: {error.strerror or error}") from None
+    return keep(folder, speeds_file(threads), speeds)
 
 
 def by_speed(listed: Sequence[str], ms: Mapping[str, float]) -> list[str]:

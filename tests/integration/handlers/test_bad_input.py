@@ -99,6 +99,14 @@ def test_a_bad_request_gets_400_and_its_batch_the_answers(
         assert np.allclose(vector(answer["results"][0]), want, rtol=1e-4, atol=1e-6)
 
 
+def test_a_batch_of_nothing_but_bad_items_is_answered(handler: ItemEncoderHandler) -> None:
+    empty = msgspec.msgpack.encode({"items": [{"title": ""}] * 64})
+    answers, context = ask(handler, [empty, msgspec.msgpack.encode({"items": [None]})])
+    assert context.status == {}
+    assert [len(answer["results"]) for answer in answers] == [64, 1]
+    assert all(list(result) == ["error"] for answer in answers for result in answer["results"])
+
+
 def test_64_items_are_a_request(handler: ItemEncoderHandler, want: np.ndarray[Any, Any]) -> None:
     (answer,), context = ask(handler, [msgspec.msgpack.encode({"items": [GOOD] * 64})])
     assert context.status == {}

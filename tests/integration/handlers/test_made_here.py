@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from handlers.engines.packing import packed
 from handlers.engines.parity import PROBE_FILE, compare, load_probe
 from handlers.items import EncodeItem
 from handlers.networks import load_model
-from model_store import Package, engines, find
+from model_store import NoRoomError, Package, engines, find, half
 from model_store.compile import halve_package, quantise_package
 from model_store.engines import order_engines, try_engines
 from model_store.films import some_films
@@ -58,8 +59,8 @@ def test_workers_take_what_was_measured_to_be_faster_here(
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime-int8"
 
     def measured(int8: float) -> None:
-        ms = {"onnxruntime-int8": int8, "onnxruntime": 100.0, "eager": 300.0}
-        monkeypatch.setattr(engines, "_by_turns", lambda loaded, _: {name: ms[name] for name in loaded})
+        ms = {"onnxruntime-int8": int8, "onnxruntime": 100.0, "eager": 1.0}
+        monkeypatch.setattr(engines, "_by_turns", lambda loaded, _: {name: [ms[name]] for name in loaded})
 
     measured(150.0)
     rows = order_engines(package)
@@ -89,6 +90,22 @@ def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_fro
     assert [one.type.tensor_type.elem_type for one in half.graph.output] == [onnx.TensorProto.FLOAT]
     # on a CPU nobody serves by it
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+
+
+def test_without_room_no_engine_is_half_made(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = halve_package(package).path.read_bytes()
+
+    def full(_: Path, target: Path, __: object) -> int:
+        target.write_bytes(b"half a")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(half, "halve", full)
+    with pytest.raises(NoRoomError, match=r"cannot be made float16: .*No space left"):
+        halve_package(package)
+    folder = machine_folder(package.path)
+    assert folder is not None
+    assert [one.name for one in folder.iterdir()] == [FP16_FILE]
+    assert (folder / FP16_FILE).read_bytes() == kept
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,8 @@ from handlers.checksums import CHECKSUMS_FILE
 from handlers.engines import machine
 from handlers.engines.aot_inductor import AotInductorEngine, compiled_file
 from handlers.engines.choose import candidates
-from handlers.engines.machine import machine_folder
-from handlers.exceptions import EngineUnavailableError
+from handlers.engines.machine import keep, machine_folder
+from handlers.exceptions import EngineUnavailableError, PackageFileError
 from handlers.trust import MODELS_VARIABLE
 
 
@@ -67,6 +68,22 @@ def test_code_that_others_could_have_put_there_is_not_run(tmp_path: Path) -> Non
     tmp_path.chmod(0o700)
     with pytest.raises(EngineUnavailableError, match="refused"):
         AotInductorEngine(tmp_path, 1)
+
+
+def test_without_room_what_was_measured_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = package(tmp_path / "models" / "tiny" / "1")
+    path = keep(built, "one.json", {"ms": 1})
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(PackageFileError, match=r"one\.json cannot be written: No space left"):
+        keep(built, "one.json", {"ms": 2})
+    assert [one.name for one in path.parent.iterdir()] == ["one.json"]
+    assert msgspec.json.decode(path.read_bytes()) == {"ms": 1}
 
 
 def test_the_order_of_engines(tmp_path: Path) -> None:

@@ -94,21 +94,6 @@ def test_what_cannot_be_read_counts_as_not_measured(folder: Path, change: object
     assert [line["event"] for line in lines] == ["speeds of engines count as not measured"]
 
 
-def test_without_room_or_a_built_package_nothing_is_half_written(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_built_package_nothing_is_kept(tmp_path: Path) -> None:
     with pytest.raises(PackageFileError, match="no built package"):
         save_speeds(tmp_path, 1, 16, {"eager": 1.0})
-    path = save_speeds(folder, 1, 16, {"eager": 1.0})
-
-    def full(self: Path, _: bytes) -> int:
-        self.touch()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(PackageFileError, match="No space left"):
-        save_speeds(folder, 1, 16, {"eager": 2.0})
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
-    kept = load_speeds(folder, 1)
-    assert kept is not None
-    assert kept.ms == {"eager": 1.0}
