@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from deploy.cli.model_engines import compile_
 from deploy.cli.model_tune import tune_
 from deploy.stack.torchserve import TorchServe
 from deploy.tuning import measure
+from handlers.engines.order import load_speeds
 from handlers.tuning import TUNED_FILE, load_tuned
-from model_store import Package, find
+from model_store import Package, engines, find
 from streaming.encoder import EncoderManagement
 from streaming.settings import Settings
 from tests.integration.encoder.tiny import NAME, VERSION, Tiny, tiny_package
@@ -61,6 +63,21 @@ def test_what_is_measured_is_kept_and_said_and_not_measured_twice(
     assert sorted(package.path.rglob("*")) == files
     second = called()
     assert second == {**first, "measured": False}
+
+
+@pytest.mark.timeout(300)
+def test_what_is_compiled_is_timed_and_said_to_serve_only_if_it_will(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ms = {"onnxruntime-int8": 90.0, "onnxruntime": 60.0, "eager": 80.0}
+    monkeypatch.setattr(engines, "_by_turns", lambda loaded, _: {name: [ms[name]] for name in loaded})
+    arguments = [f"{NAME}@{VERSION}", "--engine", "int8", "--json"]
+    result = CliRunner().invoke(compile_, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["serves"] == "onnxruntime"
+    kept = load_speeds(package.path, 1)
+    assert kept is not None
+    assert kept.ms == {"onnxruntime-int8": 90.0, "onnxruntime": 60.0}
 
 
 def test_versions_are_registered_as_they_are_told(serving: Settings, tiny: Tiny) -> None:
