@@ -48,7 +48,7 @@ $(BUILDER): requirements/tensorrt.txt $(STAMP)
 	@if $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $<; then touch $@; \
 		else echo "tensorrt-rtx is not to be had here: its tests are skipped" >&2; fi
 
-tensorrt-check: setup $(BUILDER)  ## NVIDIA's parser and builder on every shipped ONNX file, without a GPU (3 min)
+tensorrt-check: setup $(BUILDER)  ## NVIDIA's parser and builder on every shipped ONNX file, without a GPU (some minutes)
 	@pytest tests/integration/tensorrt $(ARGS)
 
 lint: setup  ## ruff and mypy --strict

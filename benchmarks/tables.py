@@ -11,6 +11,8 @@ from typing import Any
 
 def cell(value: Any) -> str:
     """A figure as people read it."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "**no**"
     if isinstance(value, float):

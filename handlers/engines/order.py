@@ -17,7 +17,7 @@ from handlers.engines.machine import keep, machine_folder
 from handlers.exceptions import PackageFileError
 
 SCHEMA = 1
-CLEARLY = 1.1
+CLEARLY = 1.05
 """An engine goes before one listed earlier if that takes more than so many times as long."""
 
 

@@ -30,7 +30,7 @@ def names(folder: Path, threads: int = 1) -> list[str]:
 
 
 def test_a_clearly_slower_engine_goes_behind_and_a_little_slower_one_does_not() -> None:
-    ms = {"int8": 270.0, "fp32": 239.0, "eager": 224.0}
+    ms = {"int8": 270.0, "fp32": 239.0, "eager": 231.0}
     assert by_speed(["int8", "fp32", "eager"], ms) == ["fp32", "eager", "int8"]
     assert by_speed(["int8", "fp32", "eager"], {"int8": 240.0, "fp32": 239.0, "eager": 1e3}) == [
         "int8",
