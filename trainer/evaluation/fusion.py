@@ -46,7 +46,7 @@ from trainer.space.train import FUSION_BUCKETS, feature_config
 from trainer.space.tuning import Say, choose_targets
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
-POSTER_MODEL = "poster-encoder"
+POSTER_MODEL = "poster-encoder@1"
 REVISION = 3
 """Raised when what a fold computes changes: kept folds are then made anew."""
 TARGETS_REVISION = 1
@@ -122,7 +122,7 @@ def _vectors(task: Task, train: Interactions, choice: Choice, gains: tuple[float
 
 
 def fusion_row(data: Path, say: Say) -> dict[str, Any]:
-    """With the newest poster model that comes with Marquee."""
+    """With the poster model that the row was last measured with."""
     return ml_100k_cold_fusion(data, say, POSTER_MODEL)
 
 
