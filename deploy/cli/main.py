@@ -64,6 +64,7 @@ def root() -> None:
     Examples:
       marquee stack up                 # start everything on this machine
       marquee data import shipped
+      marquee rollout start item-encoder@2 --promote --reason "the first model"
       marquee recommend ml:1 --explain
     """
 
@@ -91,8 +92,8 @@ def main() -> None:
 
 
 def sentence(error: MarqueeError) -> str:
-    """What happened and what to do: where something does not answer, `stack status` is the next step."""
+    """What happened and what to do: where nothing else is said, `stack status` is the next step."""
     said = str(error)
-    if isinstance(error, UnavailableError) and "marquee stack" not in said:
+    if isinstance(error, UnavailableError) and "`marquee" not in said:
         return f"{said}; `marquee stack status` says what runs, `marquee stack up` starts it"
     return said

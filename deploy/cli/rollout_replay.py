@@ -59,15 +59,23 @@ def replay(
     interrupted = False
     with bars(as_json) as progress:
         player = Player(settings, visits, likes, urls, progress.update, quiet=only_lookups)
-        thread = threading.Thread(target=player.play, name="replay")
-        thread.start()
+        ended = threading.Event()
+
+        def play() -> None:
+            try:
+                player.play()
+            finally:
+                ended.set()
+
+        threading.Thread(target=play, name="replay").start()
         try:
-            while thread.is_alive():
-                thread.join(0.2)
+            # not join(): a Ctrl-C in it makes Python 3.11 take a living thread for ended
+            while not ended.wait(0.2):
+                pass
         except KeyboardInterrupt:
             interrupted = True
             player.stop()
-            thread.join()
+            ended.wait()
     summary = player.result.summary()
     if as_json:
         print_json(summary | {"interrupted": interrupted})

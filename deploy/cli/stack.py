@@ -45,7 +45,7 @@ def command() -> None:
 @click.option(
     "--port-base",
     type=click.IntRange(1024, 65000),
-    help=f"first of seven ports  [default: {DEFAULT_PORT_BASE}]",
+    help=f"first of seven ports  [default: the last one used here, or {DEFAULT_PORT_BASE}]",
 )
 @click.option("--timeout", default=300.0, show_default=True, help="seconds until all must be healthy")
 @AS_JSON
@@ -120,7 +120,7 @@ def status_command(as_json: bool) -> None:
                 "the supervisor is gone, nobody restarts what crashes: `marquee stack up` starts all anew"
             )
         else:
-            click.echo("the stack is down: `marquee stack up` starts it")
+            click.echo(f"the stack of {state['home']} is down: `marquee stack up` starts it")
         for left in state["leftovers"]:
             click.echo(f"  left behind: {left['service']} (pid {left['pid']}); `marquee stack down` ends it")
     else:

@@ -80,7 +80,7 @@ def main() -> int:
         console.print("[yellow]stopped[/]")
         met = False
     path = report.write(home)
-    console.print(f"\nthe same figures: [bold]{path}[/]", highlight=False)
+    console.print(f"\nthe report: [bold]{path}[/]", highlight=False)
     if os.environ.get("DEMO_EXIT") == "1":
         marquee("stack", "down")
     console.print("[green]everything holds[/]" if met else "[red]not everything holds[/]")

@@ -293,7 +293,7 @@ def main() -> int:
     rows = [(c.name, cell_text(c.value), c.wanted, c.met) for c in report.conditions()]
     console.print(table("what must hold", ("what", "value", "wanted", "holds"), rows, right=[1]))
     path = report.write(home)
-    console.print(f"\nthe same figures: [bold]{path}[/]", highlight=False)
+    console.print(f"\nthe report: [bold]{path}[/]", highlight=False)
     if os.environ.get("DEMO_EXIT") == "1":
         marquee("stack", "down")
     console.print("[green]everything holds[/]" if report.met else "[red]not everything holds[/]")

@@ -76,7 +76,8 @@ def up(
     with _command_lock(home):
         running = supervisor_pid(home) is not None
         before = read_json(layout_of(home).state_file) or {}
-        base = _port_base(before, running, port_base)
+        last = read_json(layout_of(home).ports_file) or {}
+        base = _port_base(before if running else last, running, port_base)
         layout = layout_of(home, base)
         wanted = services
         new_key = None
@@ -91,6 +92,7 @@ def up(
             note("fetching Apache Kafka (once)")
             kafka_jars()
         write_private(layout.wanted_file, {"services": wanted})
+        write_private(layout.ports_file, {"port_base": base})
         if not running:
             _spawn(layout)
     state = _await_healthy(layout, services, timeout_s, progress)
@@ -154,9 +156,9 @@ def supervisor_pid(home: Path) -> int | None:
 
 
 def _port_base(before: State, running: bool, asked: int | None) -> int:
-    if not running:
-        return DEFAULT_PORT_BASE if asked is None else asked
     current: int = before.get("port_base", DEFAULT_PORT_BASE)
+    if not running:
+        return current if asked is None else asked
     if asked is not None and asked != current:
         raise ConfigurationError(
             f"the stack runs with --port-base {current}; `marquee stack down` first, to move it to {asked}"

@@ -55,6 +55,11 @@ class Layout:
         return self.stack / "wanted.json"
 
     @property
+    def ports_file(self) -> Path:
+        """Which ports the stack had last; apps know them, so they are kept as data are."""
+        return self.stack / "ports.json"
+
+    @property
     def settings_file(self) -> Path:
         """What every Marquee process with this home reads."""
         return self.stack / "settings.json"

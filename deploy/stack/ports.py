@@ -77,5 +77,5 @@ def require_free(ports: Iterable[int]) -> None:
         lines = "\n".join(f"  {port}: {holder(port)}" for port in taken)
         raise PortTakenError(
             f"these ports are taken:\n{lines}\nstop what listens there, or choose others: "
-            "`marquee stack up --port-base N`"
+            "`marquee stack up --port-base N` (`DEMO_PORT_BASE=N make demo`)"
         )

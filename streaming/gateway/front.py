@@ -17,6 +17,8 @@ from streaming.gateway.routing import space_for
 from streaming.gateway.search import Search
 from streaming.gateway.state import GatewayState
 
+NO_MODEL = "no model is in service yet: `marquee rollout start PACKAGE --promote` puts the first one there"
+
 
 class Front:
     """What routes ask of lookups; every method blocks, threads may share it.
@@ -87,5 +89,5 @@ class Front:
 def _space(control: ControlState, space: str | None) -> SpaceDocument:
     document = control.spaces.get(space) if space is not None else None
     if document is None:
-        raise NotReadyError("no model is in service yet")
+        raise NotReadyError(NO_MODEL)
     return document

@@ -26,12 +26,15 @@ NOBODY = "-"
 """Asked for to see whether Milvus answers; it does not matter whether there is such a user."""
 
 
+# load balancers ask by HEAD
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", **openapi.HEALTHZ)
 async def healthz() -> Response:
     """The process answers."""
     return answer({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", **openapi.READYZ)
 async def readyz(request: Request) -> Response:
     """Kafka and Milvus answer, and all that lookups need has been read; else 503 and what is missing.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +19,7 @@ from click.testing import CliRunner
 
 from deploy.cli.kpi import command as kpi
 from deploy.cli.rollout_gates import gate as gates
+from deploy.cli.stopping import INTERRUPTED
 from deploy.rollout.changes import make, plan
 from deploy.rollout.presence import GATEWAY, Followers
 from streaming.control.reader import read_control
@@ -86,6 +90,43 @@ def test_nobody_fails_and_no_answer_mixes_while_users_change_spaces(
     forged = [replace(a, body={**a.body, "space": swapped[a.body["space"]]}) for a in some if a.body]
     assert len(mixed(forged, theatre.truth)) == len(forged)
     assert astray(answers, revisions[:1])
+
+
+def test_a_replay_ended_by_ctrl_c_reports_what_it_has_seen(theatre: Theatre, tmp_path: Path) -> None:
+    recording = tmp_path / "visits.jsonl"
+    visits = [
+        {"at": n * 0.05, "user_id": USERS[n % 100], "item_id": "f0", "value": 4.5} for n in range(1_200)
+    ]
+    recording.write_text("".join(json.dumps(visit) + "\n" for visit in visits))
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.cli",
+        "rollout",
+        "replay",
+        "--from",
+        str(recording),
+        "--rate",
+        "20",
+    ]
+    environment = {**os.environ, **settings_env(theatre.settings)}
+    began, before = time.monotonic(), theatre.count("lookups_total")
+    child = subprocess.Popen(
+        [*command, "--only-lookups", "--json", "--url", theatre.urls[0]],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: theatre.count("lookups_total") > before + 10, 60, what="lookups of the replay")
+    child.send_signal(signal.SIGINT)
+    output, _ = child.communicate(timeout=60)
+    assert child.returncode == INTERRUPTED
+    report = json.loads(output)
+    assert report["interrupted"]
+    assert report["lookups"] >= 10
+    assert report["failed"] == report["mixed"] == 0
+    assert 0 < report["seconds"] < time.monotonic() - began
+    assert 0 < report["max_gap_ms"] < report["seconds"] * 1000
 
 
 def test_a_shadow_is_asked_and_nobody_notices(theatre: Theatre, rng: random.Random) -> None:
