@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.engines.machine import keep, machine_folder
+from handlers.engines.machine import keep, kept
 from handlers.exceptions import PackageFileError
 
 SCHEMA = 1
@@ -57,17 +57,7 @@ def load_tuned(folder: Path) -> Tuned | None:
     Raises:
         PackageFileError: if it cannot be read or is of a newer schema.
     """
-    where = machine_folder(folder)
-    path = None if where is None else where / TUNED_FILE
-    if path is None or not path.is_file():
-        return None
-    try:
-        tuned = msgspec.json.decode(path.read_bytes(), type=Tuned)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise PackageFileError(f"{path} cannot be read: {error}; tune again") from None
-    if tuned.schema > SCHEMA:
-        raise PackageFileError(f"{path} has schema {tuned.schema}; this Marquee knows {SCHEMA}: upgrade it")
-    return tuned
+    return kept(folder, TUNED_FILE, Tuned, SCHEMA, "tune again")
 
 
 def save_tuned(folder: Path, tuned: Tuned) -> Path:

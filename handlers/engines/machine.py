@@ -11,6 +11,7 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol, TypeVar
 from urllib.parse import unquote, urlparse
 
 import msgspec
@@ -64,6 +65,42 @@ def machine_folder(folder: Path) -> Path | None:
         return None
     onnx = sums.get(ONNX_FILE)
     return None if onnx is None else root / "engines" / onnx[:32] / machine_id()
+
+
+class Measured(Protocol):
+    """What was measured on a machine, as it lies in its folder."""
+
+    @property
+    def schema(self) -> int:
+        """Its layout's version."""
+
+
+M = TypeVar("M", bound=Measured)
+
+
+def kept(folder: Path, name: str, kind: type[M], schema: int, again: str) -> M | None:
+    """What :func:`keep` stored as ``name`` for the package in ``folder``; ``None`` if nothing was.
+
+    Args:
+        schema: the newest that is known.
+        again: what to do where it cannot be read.
+
+    Raises:
+        PackageFileError: if it cannot be read or is of a newer schema.
+    """
+    where = machine_folder(folder)
+    path = None if where is None else where / name
+    if path is None or not path.is_file():
+        return None
+    try:
+        measured = msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PackageFileError(f"{path} cannot be read: {error}; {again}") from None
+    if measured.schema > schema:
+        raise PackageFileError(
+            f"{path} has schema {measured.schema}; this Marquee knows {schema}: upgrade it"
+        )
+    return measured
 
 
 def keep(folder: Path, name: str, measured: object) -> Path:

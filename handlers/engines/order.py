@@ -13,8 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.engines.machine import keep, machine_folder
-from handlers.exceptions import PackageFileError
+from handlers.engines.machine import keep, kept
 
 SCHEMA = 1
 CLEARLY = 1.05
@@ -45,17 +44,7 @@ def load_speeds(folder: Path, threads: int) -> Speeds | None:
     Raises:
         PackageFileError: if it cannot be read or is of a newer schema.
     """
-    where = machine_folder(folder)
-    path = None if where is None else where / speeds_file(threads)
-    if path is None or not path.is_file():
-        return None
-    try:
-        speeds = msgspec.json.decode(path.read_bytes(), type=Speeds)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise PackageFileError(f"{path} cannot be read: {error}; compile or tune again") from None
-    if speeds.schema > SCHEMA:
-        raise PackageFileError(f"{path} has schema {speeds.schema}; this Marquee knows {SCHEMA}: upgrade it")
-    return speeds
+    return kept(folder, speeds_file(threads), Speeds, SCHEMA, "compile or tune again")
 
 
 def save_speeds(folder: Path, threads: int, batch: int, ms: Mapping[str, float]) -> Path:
