@@ -93,10 +93,25 @@ def change_control(
     try:
         producer.commit_transaction(COMMIT_TIMEOUT_S)
     except KafkaException as error:
-        return _settle(settings, change, error)
+        return _settle(settings, change, _after_abort(producer, error))
     for document in documents:
         state = state.with_document(document)
     return state
+
+
+def _after_abort(producer: Producer, error: KafkaException) -> KafkaException:
+    """The refused transaction ended, and the reason that says most.
+
+    A broker that is aborting for a newer writer may answer the commit with "unknown error"; asked to
+    abort, it says that this writer is fenced. A transaction left open would keep readers waiting.
+    """
+    if error.args[0].txn_requires_abort():
+        try:
+            producer.abort_transaction(COMMIT_TIMEOUT_S)
+        except KafkaException as fenced:
+            if fenced.args[0].code() in FENCED:
+                return fenced
+    return error
 
 
 def _settle(settings: Settings, change: Change, error: KafkaException) -> ControlState:

@@ -64,10 +64,10 @@ def up(home: Path, base: int, *only: str) -> dict[str, Any]:
 
 
 def gone(home: Path) -> None:
-    """Nothing of the stack is left: no process, no lock, no word of what was there."""
+    """Nothing of the stack is left: no process, no lock, no word of what was there but its ports."""
     assert leftovers(str(home)) == []
     files = {path.name for path in (home / "stack").iterdir() if path.is_file()}
-    assert files == {"secrets.json", "settings.json"}
+    assert files == {"ports.json", "secrets.json", "settings.json"}
 
 
 def test_up_is_idempotent_and_down_leaves_nothing(home: Path, base: int) -> None:
