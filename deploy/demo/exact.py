@@ -22,6 +22,8 @@ class Ranked:
 
     user_id: str
     rank: int
+    films: int
+    """Among how many that rank is, the film itself too."""
     margin: float
     """Distance of its score to its nearest neighbours, relative to its score: who is too close may swap."""
 
@@ -70,5 +72,5 @@ def rank_for_all(
         others = scores[competing]
         rank = 1 + int((others > scores[mine]).sum())
         margin = float(np.abs(others - scores[mine]).min() / max(abs(scores[mine]), 1e-12))
-        ranked.append(Ranked(user_id, rank, margin))
+        ranked.append(Ranked(user_id, rank, 1 + len(others), margin))
     return sorted(ranked, key=lambda found: (found.rank, -found.margin, found.user_id))

@@ -65,9 +65,15 @@ def _ranks(stage: Stage, item_id: str) -> None:
     best = rank_for_all(item_id, documents, vectors, stage.space)[0]
     rank = gateway_rank(stage, item_id, best)
     place = "nowhere" if rank is None else f"number {rank:,}"
+    agrees = ", too" if rank == best.rank else ""
     stage.say(
-        f"of {len(documents):,} users it suits [bold]{best.user_id}[/] best: computed exactly over every film"
-        f" that he has not rated it is number {best.rank:,}, in the gateway's answer [bold]{place}[/]"
+        f"of {len(documents):,} users it suits [bold]{best.user_id}[/] best: computed exactly, it is number"
+        f" {best.rank:,} of the {best.films:,} films that he has not rated (the first"
+        f" {best.rank / best.films:.1%}), in the gateway's answer [bold]{place}[/]{agrees}"
+    )
+    stage.say(
+        "[dim]nobody has rated it yet: films that many like come before it, until a model has learnt"
+        " from ratings of its own[/]"
     )
     stage.report.add(new_item_user=best.user_id, new_item_rank_exact=best.rank, new_item_rank_gateway=rank)
 
