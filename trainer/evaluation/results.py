@@ -135,7 +135,13 @@ def _figure(results: list[dict[str, Any]]) -> str:
             + "; p "
             + ", ".join(f"{name} {one['p']:.2g}" for name, one in against.items())
         )
-    kinds = {"content": "content", "ratings": "ratings", "both": "both", "table": "as item tables mix them"}
+    kinds = {
+        "content": "content",
+        "ratings": "ratings",
+        "both": "both",
+        "table": "as item tables mix them",
+        "served": "served",
+    }
     return "; ".join(
         f"{count} ratings: "
         + ", ".join(f"{said} {one[kind]:.4f}" for kind, said in kinds.items() if kind in one)

@@ -13,8 +13,7 @@ SHARES = {ALL: 0.7, NO_TEXT: 0.1, NO_POSTER: 0.1, NO_META: 0.1}
 """How much a film's ranking counts where the gain is chosen, as it is and with something missing."""
 
 GAINS = (0.0, 0.25, 0.5, 0.75, 1.0)
-SCALES = (0.1, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
-HALF_COUNTS = (0.0, 1.0, 4.0, 8.0, 16.0)
+SCALES = (0.15, 0.25, 0.4, 0.6, 1.0)
 
 
 @dataclass(frozen=True)

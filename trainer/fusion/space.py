@@ -19,14 +19,15 @@ from handlers.network import build_network, fill, package_weights
 from handlers.vit import VisionTransformer
 from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
-from trainer.fusion.options import HALF_COUNTS, SCALES, FusionOptions
+from trainer.fusion.options import SCALES, FusionOptions
 from trainer.progress import Progress
-from trainer.space.choice import RELEVANT, blend
-from trainer.space.cuts import cold_cuts, rating_cuts
+from trainer.space.choice import RELEVANT
+from trainer.space.cuts import FEW, cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
-from trainer.space.options import AUTO, SpaceOptions
+from trainer.space.mixing import Mix, choose_mix
+from trainer.space.options import AUTO, HALF_COUNTS, SpaceOptions
 from trainer.space.side import ContentSide
-from trainer.space.tuning import Tuned
+from trainer.space.tuning import Tuned, questions
 
 Float64 = npt.NDArray[np.float64]
 BARE = EncodeItem(title="")
@@ -93,7 +94,7 @@ def fusion_side(
     frozen = frozen_films(films, config, vit, cache, progress)
     task = Task(frozen, data, config, tuned.choice, entries, sizes)
     choice = choose(task, cold_cuts(data, options.seed), work, progress)
-    scale, half, metrics = choose_scale(task, choice, options, tuned)
+    mix, metrics = choose_fusion_mix(task, choice, options, tuned)
     fitted = fit(task, data, choice, work, progress)
     assert config.fusion is not None
     anchors = frozen.side[np.flatnonzero(fitted.warm)[fitted.base.anchors]]
@@ -106,7 +107,7 @@ def fusion_side(
     assert isinstance(network, FusionNetwork)
     fitted.fill(network, frozen, choice.gain)
     network.vit.load_state_dict(vit.state_dict())
-    network.scale = torch.tensor([scale])
+    network.scale = torch.tensor([mix.content_scale])
     weights = package_weights(network)
     fill(network, weights)
     config = msgspec.structs.replace(config, reads_posters=network.reads_posters)
@@ -119,7 +120,6 @@ def fusion_side(
         "base_length_power": choice.shape.length_power,
         "epochs": choice.epochs,
         "correction_gain": choice.gain,
-        "content_scale": scale,
         "correction": f"width {known.width}, depth {known.depth}, ranking loss {sizes.ranking}",
         **{f"kernel_{name}": value for name, value in msgspec.structs.asdict(choice.shape.kernel).items()},
     }
@@ -127,7 +127,7 @@ def fusion_side(
         config,
         {name: tensor.numpy() for name, tensor in weights.items()},
         content_vectors(network, frozen),
-        half,
+        mix,
         parameters,
         {
             "cold_validation_ndcg@10_ridge": tuned.metrics["cold_validation_ndcg@10"],
@@ -137,31 +137,32 @@ def fusion_side(
     )
 
 
-def choose_scale(
+def choose_fusion_mix(
     task: Task, choice: Choice, options: SpaceOptions, tuned: Tuned
-) -> tuple[float, float, dict[str, float]]:
-    """(content scale, half count) that rank held-out ratings best among all films, by the base alone.
+) -> tuple[Mix, dict[str, float]]:
+    """How the base's vectors join those of ratings, and how well that does; the correction is left out.
 
     The base learns from films that were rated, mostly well-known ones, so its vectors may be too long for the
     others: the scale says by how much.
     """
-    cut = rating_cuts(task.data, options.validation_share, options.seed)[0]
-    part, threshold = cut.part, tuned.choice.like_threshold
+    threshold = tuned.choice.like_threshold
     relevant = RELEVANT if options.like_threshold == AUTO else threshold
-    _, base, warm = lesson_of(replace(task, options=replace(task.options, folds=1)), part, choice.shape)
-    content = base_says(task, base, choice.shape.kernel, task.films.take(np.flatnonzero(warm)), task.films)
-    targets, counts = task.targets(part), part.counts()
+    alone = replace(task, options=replace(task.options, folds=1))
 
-    def score(scale: float, half: float) -> dict[str, float]:
-        vectors = blend(targets, content, counts, half, scale)
-        return cut.ranked(vectors, threshold, relevant).summary(len(counts))
+    def content(part: Interactions, vectors: Float64) -> Float64:
+        lesson, base, _ = lesson_of(alone, part, choice.shape, vectors)
+        return base_says(task, base, choice.shape.kernel, lesson.films, task.films)
 
+    cuts = rating_cuts(task.data, options.validation_share, options.seed)[:1]
+    among_all, among_few = questions(task.data, task.space, task.entries, content, cuts, options)
     halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
-    trials = {(scale, tuned.choice.half_count): score(scale, tuned.choice.half_count) for scale in SCALES}
-    scale = max(trials, key=lambda one: trials[one]["ndcg@10"])[0]
-    trials |= {(scale, half): score(scale, half) for half in halves if (scale, half) not in trials}
-    best = max(trials, key=lambda one: trials[one]["ndcg@10"])
-    metrics = {f"validation_{name}": value for name, value in trials[best].items()}
+    mix = choose_mix(among_all, among_few, halves, SCALES, threshold, relevant)
+    one, items = among_all[0], len(task.data.item_ids)
+    summary = one.cut.ranked(one.vectors(threshold, mix), threshold, relevant).summary(items)
+    metrics = {f"validation_{name}": value for name, value in summary.items()}
     metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
-    metrics["validation_ndcg@10_content_only"] = score(best[0], float("inf"))["ndcg@10"]
-    return best[0], best[1], metrics
+    alone_says = replace(mix, half_count=float("inf"), taste_strength=0.0)
+    metrics["validation_ndcg@10_content_only"] = one.score(threshold, relevant, alone_says)
+    for question, count in zip(among_few, FEW, strict=False):
+        metrics[f"few_validation_ndcg@10_{count}"] = question.score(threshold, relevant, mix)
+    return mix, metrics

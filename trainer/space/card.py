@@ -15,9 +15,11 @@ poster patches (a ViT, frozen) and a token for each group of metadata adds what 
 stand in for what is missing. Both aim at collaborative vectors V sqrt(w / (w + lambda)) of the rating
 matrix; `correction_gain` is how much of the transformer's word held-out films let through.""",
 }
-_TABLE = """Films it was trained on answer (1 - a) content + a collaborative, a = n / (n + half_count) of n
-ratings, as long as title and year match. The length of a vector means how broadly a film appeals: compare by
-inner product, never by cosine."""
+_TABLE = """Of a film that it was trained on it answers (1 - a) content + a t, as long as title and year
+match. t is in its item table, a = n / (n + 1) of n ratings, and t is such that the film gets (1 - b) content,
+turned by the tastes of those who liked it (`taste_strength`), + b collaborative, with
+b = n^4 / (n^4 + `half_count`^4). Another text or poster moves it by 1 - a. The length of a vector means how
+broadly a film appeals: compare by inner product, never by cosine."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
     "linear": "Posters are ignored; films without ratings are known by their text alone.",

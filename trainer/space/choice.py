@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.space.collaborative import count_weights
 from trainer.space.content import FilmFeatures, fit_ridge
 from trainer.space.matrix import Interactions
+from trainer.space.mixing import Mix, served
 from trainer.space.targets import Targets
 
 Float64 = npt.NDArray[np.float64]
@@ -22,14 +22,21 @@ class Choice(Targets):
     """The numbers of a space: of its collaborative vectors, and of the content beside them."""
 
     half_count: float = 0.0
-    """Of the weight a = n / (n + half) of ratings against content."""
+    """Ratings at which the collaborative vector counts as much as content (:mod:`trainer.space.mixing`)."""
     penalty: float = 10.0
     """Of the ridge from content."""
     content_scale: float = 1.0
     """Of the content vectors: the ridge learns from films that were rated, mostly well-known ones, and so
     makes films that nobody rated too long. A package holds it in its head's weights."""
+    taste_strength: float = 0.0
+    """How far content is turned by the tastes of who liked a film."""
     validation: float = 0.0
     """NDCG@10 on the validation cuts."""
+
+    @property
+    def mix(self) -> Mix:
+        """How content and ratings join."""
+        return Mix(self.half_count, self.content_scale, self.taste_strength)
 
 
 def sample_weights(counts: npt.NDArray[np.int64]) -> Float64:
@@ -46,19 +53,6 @@ def fit_content(
     return ridge.predict(features)
 
 
-def blend(
-    collaborative: Float64, content: Float64, counts: npt.NDArray[np.int64], half: float, scale: float = 1.0
-) -> npt.NDArray[np.float32]:
-    """float32 [items, dim]: (1 - a) scale content + a c with a by rating count, c in float16 as packages
-    hold it: what the encoder answers.
-    """
-    c = collaborative.astype(np.float16).astype(np.float32)
-    said = content.astype(np.float32) * np.float32(scale)
-    a = count_weights(counts, half).astype(np.float32)[:, None]
-    out: npt.NDArray[np.float32] = (np.float32(1) - a) * said + a * c
-    return out
-
-
 def space_vectors(
     ratings: Interactions, features: FilmFeatures | None, choice: Choice
 ) -> npt.NDArray[np.float32]:
@@ -70,4 +64,4 @@ def space_vectors(
         return choice.vectors(ratings).astype(np.float16).astype(np.float32)
     vectors, counts = choice.vectors(ratings, features.side), ratings.counts()
     content = fit_content(features.all, vectors, counts, choice.penalty)
-    return blend(vectors, content, counts, choice.half_count, choice.content_scale)
+    return served(vectors, content, ratings, choice.like_threshold, choice.mix)

@@ -52,7 +52,7 @@ def item_vectors(w: Float64, vectors: Float64, regularisation: float, dim: int) 
     return out
 
 
-def count_weights(counts: npt.NDArray[np.int64], half: float) -> Float64:
+def count_weights(counts: npt.NDArray[np.int64] | Float64, half: float) -> Float64:
     """a = n / (n + ``half``): how far ratings, rather than content, speak for an item with n of them."""
     n = counts.astype(np.float64)
     return np.divide(n, n + half, out=np.zeros_like(n), where=n > 0)

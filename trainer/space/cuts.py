@@ -19,6 +19,9 @@ FEW_RATINGS = 200_000
 """Below this the choice is averaged over several cuts, for one alone is noisy."""
 COLD_SHARE = 0.2
 COLD_CUTS = 3
+FEW = (1, 3, 10)
+"""Ratings that are left of a film where films with few of them are asked for."""
+THIN_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,26 @@ def cold_cuts(ratings: Interactions, seed: int) -> list[tuple[Cut, Mask]]:
         held = cold[ratings.items]
         cuts.append((Cut(ratings.take(~held), ratings.take(held & _some_users(ratings, rng))), cold))
     return cuts
+
+
+def few_cuts(ratings: Interactions, seed: int) -> list[tuple[Cut, Mask]]:
+    """All but 1, 3 or 10 ratings of a quarter of the items held back, and which items [items] those are.
+
+    A cut a number of :data:`FEW`; which ratings are left is drawn.
+    """
+    rng = np.random.default_rng([seed, 12])
+    counts = ratings.counts()
+    rated = np.flatnonzero(counts > 0)
+    thin = np.zeros(len(counts), dtype=bool)
+    thin[rng.permutation(rated)[: max(1, round(len(rated) * THIN_SHARE))]] = True
+    order = np.lexsort((rng.permutation(len(ratings.items)), ratings.items))
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    # the place of each rating among its item's
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order)) - starts[ratings.items[order]]
+    judged = _some_users(ratings, rng)
+    kept = [~thin[ratings.items] | (place < count) for count in FEW]
+    return [(Cut(ratings.take(keep), ratings.take(~keep & judged)), thin) for keep in kept]
 
 
 def _some_users(ratings: Interactions, rng: np.random.Generator) -> Mask:

@@ -17,7 +17,7 @@ NEUTRAL_WEIGHTS = (0.5, 0.0, 0.25, 0.75)
 LIKE_THRESHOLDS = (4.0, 3.0)
 """The search begins with the first number of each of these five grids."""
 PENALTIES = (10.0, 1.0, 3.0, 30.0, 100.0)
-HALF_COUNTS = (0.0, 0.5, 1.5, 4.0, 16.0)
+HALF_COUNTS = (0.0, 5.0, 10.0, 20.0, 40.0, 80.0)
 SCALES = (1.0, 0.5, 0.25)
 
 

@@ -12,6 +12,7 @@ from handlers.config import EncoderConfig
 from trainer.space.choice import Choice, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
+from trainer.space.mixing import Mix
 
 Float64 = npt.NDArray[np.float64]
 
@@ -24,7 +25,8 @@ class ContentSide:
     weights: dict[str, npt.NDArray[Any]]
     vectors: npt.NDArray[np.float32]
     """[items, dim]: content vectors of the films it was trained with."""
-    half_count: float
+    mix: Mix
+    """How its vectors join those of ratings; its scale is in ``weights`` and ``vectors`` already."""
     parameters: dict[str, float | int | str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -45,4 +47,4 @@ def linear_side(
         "side_head.weight": np.ascontiguousarray(weight[:, width:]),
     }
     vectors = features.astype(np.float32) @ weight.T.astype(np.float32) + bias
-    return ContentSide(config, weights, vectors, choice.half_count)
+    return ContentSide(config, weights, vectors, choice.mix)

@@ -13,12 +13,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 Float64 = npt.NDArray[np.float64]
-HALF = 1.0
-"""Likes at which half of ``strength`` is reached."""
+HALF = 30.0
+"""Likes at which half of ``strength`` is reached: a few people's tastes are mostly chance, so that each like
+adds about as much as the one before. With 1 the first like counted half, and three turned films wrongly."""
 
 
 def with_tastes(content: Float64, liked: sp.csr_matrix, profiles: Float64, strength: float) -> Float64:
-    """[items, dim]: content + strength n / (n + 1) |content| (mean of n likers' profiles - mean of all) / s.
+    """[items, dim]: content + strength n / (n + 30) |content| (mean of n likers' profiles - mean of all) / s.
 
     ``content`` [items, dim]; ``liked`` [users, items]; ``profiles`` [users, dim], zero for users without one,
     who say nothing; s is the root mean square distance of profiles from their mean. Items that nobody

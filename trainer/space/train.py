@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,10 @@ from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.progress import Progress
 from trainer.space.choice import Choice
-from trainer.space.collaborative import count_weights
 from trainer.space.content import FilmFeatures
 from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
+from trainer.space.mixing import hold_weights, table_vectors, wanted
 from trainer.space.options import SpaceOptions
 from trainer.space.side import ContentSide, linear_side
 from trainer.space.tuning import Tuned, tune
@@ -135,10 +135,13 @@ def train_space(
     else:
         wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
         side = _fusion(wide, films, fold, entries, tuned, options, path, progress)
+    # the side's vectors have its scale already
+    mix = replace(side.mix, content_scale=1.0)
+    want = wanted(vectors, side.vectors, fold, choice.like_threshold, mix)
     table = ItemTable(
         tuple(np.array(fold.item_ids, dtype=object)[warm]),
-        vectors[warm].astype(np.float16),
-        count_weights(counts[warm], side.half_count).astype(np.float32),
+        table_vectors(want, side.vectors, counts)[warm],
+        hold_weights(counts)[warm],
         np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
     )
     return TrainedSpace(
@@ -153,7 +156,7 @@ def train_space(
             items=len(items),
             cut_off_ms=int(ratings.event_time_ms.max()),
         ),
-        parameters=_parameters(options, choice) | {"half_count": side.half_count} | side.parameters,
+        parameters=_parameters(options, choice) | asdict(side.mix) | side.parameters,
         metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics).items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=table.blend(films, side.vectors),
@@ -215,8 +218,6 @@ def _parameters(options: SpaceOptions, choice: Choice) -> dict[str, float | int 
         "top_weight": choice.top_weight,
         "activity_power": choice.activity_power,
         "side_weight": choice.side_weight,
-        "half_count": choice.half_count,
-        "content_scale": choice.content_scale,
         "penalty": choice.penalty,
         "max_tokens": options.max_tokens,
         "validation_share": options.validation_share,

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.evaluation.ranking import profiles
-from trainer.space.choice import RELEVANT, Choice, Float64, blend, fit_content
+from trainer.space.choice import RELEVANT, Choice, Float64, fit_content
 from trainer.space.content import FilmFeatures
-from trainer.space.cuts import Cut, cold_cuts, rating_cuts
+from trainer.space.cuts import Cut, Mask, cold_cuts, few_cuts, rating_cuts
 from trainer.space.matrix import Interactions
+from trainer.space.mixing import Question, choose_mix
 from trainer.space.options import (
     ACTIVITY_POWERS,
     AUTO,
@@ -32,6 +33,7 @@ from trainer.space.options import (
     TOP_WEIGHTS,
     SpaceOptions,
 )
+from trainer.space.targets import Targets
 
 Say = Callable[[str], None]
 
@@ -158,7 +160,7 @@ def choose_penalty(
 def tune(
     ratings: Interactions, features: FilmFeatures | None, options: SpaceOptions, say: Say = lambda _: None
 ) -> Tuned:
-    """The targets; then the penalty, by items held out whole; then how far content counts beside ratings.
+    """The targets; then the penalty, by items held out whole; then how content and ratings join.
 
     ``features`` are those of all of the columns of ``ratings``; without them only the targets are chosen.
 
@@ -171,24 +173,54 @@ def tune(
         return Tuned(targets, {})
     penalty, cold = choose_penalty(ratings, features, targets, options)
     base = replace(targets, penalty=penalty)
-    counts = [cut.part.counts() for cut in search.cuts]
-    vectors = [base.vectors(cut.part, features.side) for cut in search.cuts]
-    content = [fit_content(features.all, c, n, penalty) for c, n in zip(vectors, counts, strict=True)]
-    grid = [
-        replace(base, half_count=half, content_scale=scale)
-        for half in _choices(options.half_count, HALF_COUNTS)
-        for scale in SCALES
-    ]
 
-    def said(one: Choice) -> list[npt.NDArray[np.float32]]:
-        parts = zip(vectors, content, counts, strict=True)
-        return [blend(c, text, n, one.half_count, one.content_scale) for c, text, n in parts]
+    def regressed(part: Interactions, vectors: Float64) -> Float64:
+        return fit_content(features.all, vectors, part.counts(), penalty)
 
-    best = max((search.score(one, said(one)) for one in grid), key=_validation)
-    half, scale = best.half_count, best.content_scale
-    say(f"penalty {penalty}, half count {half}, content x {scale}: {best.validation:.4f}")
-    metrics = _metrics(search, best, said(best), vectors, content)
+    among_all, among_few = questions(ratings, base, features.side, regressed, search.cuts, options)
+    halves = _choices(options.half_count, HALF_COUNTS)
+    mix = choose_mix(among_all, among_few, halves, SCALES, base.like_threshold, search.relevant, say)
+    best = replace(
+        base,
+        half_count=mix.half_count,
+        content_scale=mix.content_scale,
+        taste_strength=mix.taste_strength,
+    )
+    both = [one.vectors(best.like_threshold, mix) for one in among_all]
+    best = search.score(best, both)
+    say(f"penalty {penalty}: {best.validation:.4f}")
+    vectors, content = [one.collaborative for one in among_all], [one.content for one in among_all]
+    metrics = _metrics(search, best, both, vectors, content)
+    few = [one.score(best.like_threshold, search.relevant, mix) for one in among_few]
+    if few:
+        metrics["few_validation_ndcg@10"] = float(np.mean(few))
     return Tuned(best, metrics | {"cold_validation_ndcg@10": cold})
+
+
+def questions(
+    ratings: Interactions,
+    targets: Targets,
+    side: Float64 | None,
+    content: Callable[[Interactions, Float64], npt.NDArray[Any]],
+    cuts: Sequence[Cut],
+    options: SpaceOptions,
+) -> tuple[list[Question], list[Question]]:
+    """What is asked of a mix: of all items by ``cuts``, and of those of which few ratings are left.
+
+    ``content`` gives content vectors [items, dim] learnt from a part and its collaborative vectors.
+    """
+    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
+
+    def of(cut: Cut, asked: Mask | None = None) -> Question:
+        vectors = targets.vectors(cut.part, side)
+        return Question(cut, vectors, content(cut.part, vectors), asked)
+
+    few = [
+        of(cut, thin)
+        for cut, thin in few_cuts(ratings, options.seed)
+        if (cut.held.values >= relevant).any() and (cut.part.values >= targets.like_threshold).any()
+    ]
+    return [of(cut) for cut in cuts], few
 
 
 def _metrics(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from trainer.data import Ratings
-from trainer.space.choice import blend
 from trainer.space.collaborative import count_weights, item_vectors, top_eigenpairs
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import interactions
@@ -84,13 +83,6 @@ def test_weights_grow_with_ratings_and_stay_shares(count: int, half: float) -> N
     first, second = count_weights(np.array([count, count + 1]), half)
     assert 0 <= first <= second <= 1
     assert count > 0 or first == 0
-
-
-def test_blend_is_content_without_ratings_and_ratings_with_many() -> None:
-    ratings_say, content_says = np.ones((2, 3)), np.zeros((2, 3))
-    mixed = blend(ratings_say, content_says, np.array([0, 1_000_000]), 8.0)
-    assert mixed[0].tolist() == [0, 0, 0]
-    assert mixed[1] == pytest.approx(1, abs=1e-4)
 
 
 ROWS = st.lists(
