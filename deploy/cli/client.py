@@ -98,6 +98,10 @@ class GatewayClient:
         """Films like this one."""
         return self._call("GET", f"/v1/items/{_id(item_id)}/similar", params=_given(options))
 
+    def genres(self) -> Any:
+        """Every genre, and how many films have it."""
+        return self._call("GET", "/v1/genres")
+
     def search(self, text: str, poster: bytes | None = None, **options: object) -> Any:
         """Films like a text, a poster, or both."""
         fields = _given({"text": text, **options})

@@ -15,6 +15,7 @@ COMMANDS = {
     "data": "import and export ratings and films",
     "dlq": "look at refused records and replay them",
     "evaluate": "how good is what is served, offline",
+    "genres": "every genre that there is",
     "item": "put, show or remove one film",
     "items": "check item vectors and rows",
     "kpi": "what became of recommendations, by space",

@@ -20,7 +20,7 @@ from deploy.cli.settings import load_settings
     help="a JPEG, PNG or WebP of at most 5 MB",
 )
 @click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
-@click.option("--genre", help="only films of this genre")
+@click.option("--genre", help="only films of this genre (`marquee genres` lists them)")
 @click.option("--year-from", type=int, help="only films from this year on")
 @click.option("--year-to", type=int, help="only films up to this year")
 @AS_JSON

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from streaming.documents import VectorDocument
 from streaming.gateway.films import Film, ItemFilter, passes
+from streaming.gateway.genres import spelling
 from streaming.gateway.ranking import likeness
 from streaming.gateway.titles import TitleIndex
 from streaming.gateway.traits import Codes, Traits
@@ -194,14 +195,15 @@ class Catalogue:
             rows = [find(h) for h in hashes]
             return [None if row is None else self._films[row] for row in rows]
 
-    def knows_genre(self, genre: str) -> bool:
-        """Whether any film has it."""
-        return genre in self._genres
+    def genre(self, asked: str) -> str | None:
+        """``asked`` as the films spell it, whatever its case; None where no film has it."""
+        # one look in a dictionary, without the lock, for who spells it as the films do
+        return asked if asked in self._genres else spelling(asked, self.genres())
 
-    def genres(self) -> list[str]:
-        """Every genre of any film, sorted."""
+    def genres(self) -> dict[str, int]:
+        """Every genre of any film, sorted -> how many films have it."""
         with self._lock:
-            return sorted(self._genres)
+            return {genre: len(rows) for genre, rows in sorted(self._genres.items())}
 
     def vector(self, item_id: str) -> Vectors | None:
         """A copy of an item's vector, (dim,) float32; None where it is not held."""

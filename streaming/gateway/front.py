@@ -75,6 +75,11 @@ class Front:
         with self._adoption.using() as control:
             return self._search.find(self.champion(control), query, poster)
 
+    def genres(self) -> dict[str, int]:
+        """Every genre of the films in the champion's space, sorted -> how many have it."""
+        with self._adoption.using() as control:
+            return self._lookup.genres(self.champion(control))
+
     def champion(self, control: ControlState | None = None) -> SpaceDocument:
         """The champion's space. Raises NotReadyError where nothing is routed yet."""
         control = control or self._adoption.current()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from streaming.gateway.answers import Found, Reason, Recommendations, Recommende
 from streaming.gateway.catalogue import Catalogue, Vectors
 from streaming.gateway.exceptions import BadRequestError, NotReadyError, UnknownItemError
 from streaming.gateway.films import EVERYTHING, Film, ItemFilter
+from streaming.gateway.genres import unknown_genre
 from streaming.gateway.query import Query, SearchQuery
 from streaming.gateway.ranking import explain, likeness, mmr
 from streaming.gateway.rerank import Scored, SpaceReranker
@@ -65,7 +66,7 @@ class Lookup:
             BadRequestError: if no film of the space has the genre asked for.
         """
         catalogue = self._catalogue(space)
-        self._check_genre(catalogue, query.wanted)
+        query = replace(query, wanted=_spelled(catalogue, query.wanted))
         row = self._state.store.user_of(space, user_id)
         rated = _rated(catalogue, row)
         hidden = rated.ids | query.exclude | self._state.acknowledged.items(user_id)
@@ -106,13 +107,17 @@ class Lookup:
         scored = self._search(space, catalogue, vector, k, EVERYTHING, {item_id})
         return Similar(item_id, space.space, tuple(_recommended(catalogue, scored)))
 
-    def check(self, space: SpaceDocument, wanted: ItemFilter) -> None:
-        """Whether ``space`` can be asked for such films.
+    def spelled(self, space: SpaceDocument, wanted: ItemFilter) -> ItemFilter:
+        """``wanted`` with its genre as the films of ``space`` spell it.
 
         Raises:
             BadRequestError: if no film of it has the genre.
         """
-        self._check_genre(self._catalogue(space), wanted)
+        return _spelled(self._catalogue(space), wanted)
+
+    def genres(self, space: SpaceDocument) -> dict[str, int]:
+        """Every genre of the films of ``space``, sorted -> how many have it."""
+        return self._catalogue(space).genres()
 
     def find(self, space: SpaceDocument, vector: Vectors, query: SearchQuery) -> Found:
         """The ``query.k`` films that fit a search best: by title, then by likeness to ``vector``.
@@ -157,11 +162,6 @@ class Lookup:
         if view is None or not view.loaded:
             raise NotReadyError(f"the films of {space.space} are being loaded")
         return view.catalogue
-
-    def _check_genre(self, catalogue: Catalogue, wanted: ItemFilter) -> None:
-        if wanted.genre is not None and not catalogue.knows_genre(wanted.genre):
-            known = ", ".join(catalogue.genres()[:40])
-            raise BadRequestError(f"unknown genre {wanted.genre[:100]!r}; known are: {known}", "genre")
 
     def _from_profile(
         self,
@@ -319,6 +319,16 @@ class Lookup:
         if more > 0:
             chosen += [(film.item_id, 0.0) for film in catalogue.longest(query.wanted, hidden, more)]
         return _recommended(catalogue, chosen)
+
+
+def _spelled(catalogue: Catalogue, wanted: ItemFilter) -> ItemFilter:
+    """Raises BadRequestError, naming genres that come near, if no film has the genre."""
+    if wanted.genre is None:
+        return wanted
+    genre = catalogue.genre(wanted.genre)
+    if genre is None:
+        raise BadRequestError(unknown_genre(wanted.genre, catalogue.genres()), "genre")
+    return replace(wanted, genre=genre)
 
 
 def _reranked(space: SpaceDocument, reranker: SpaceReranker, scored: Scored, rated: _Rated) -> Scored | None:

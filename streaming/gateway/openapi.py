@@ -189,7 +189,7 @@ GET_RECOMMENDATIONS = _route(
     [
         _USER,
         _K,
-        _query("genre", {"type": "string"}, "Only films of this genre"),
+        _query("genre", {"type": "string"}, "Only films of this genre; case does not count"),
         _query("year_from", _YEAR, "Only films from this year on"),
         _query("year_to", _YEAR, "Only films up to this year"),
         _query(
@@ -247,6 +247,7 @@ GET_ITEM = _route(
     missing="No such film",
 )
 GET_SIMILAR = _route(200, "Best first", "Similar", SIMILAR, [_ITEM, _K], missing="No such film")
+GET_GENRES = _route(200, "Genre -> films", None, {"genres": {"Crime": 1199, "Drama": 4361}})
 PUT_ITEM = _route(
     202,
     _TAKEN,

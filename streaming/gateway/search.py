@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import numpy as np
 
 from streaming.control.documents import SpaceDocument
@@ -39,7 +40,7 @@ class Search:
             BadRequestError: if the encoder can make nothing of it, or no film has the genre.
             UnavailableError: if TorchServe does not answer in time, or not with this version.
         """
-        self._lookup.check(space, query.wanted)
+        query = msgspec.structs.replace(query, genre=self._lookup.spelled(space, query.wanted).genre)
         vector = self._vector(space, query.text.strip(), poster)
         return self._lookup.find(space, vector, query)
 

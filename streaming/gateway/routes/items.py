@@ -52,6 +52,14 @@ async def get_similar(request: Request) -> Response:
     return answer(await here.blocking(here.front.similar, item_id(request), count(given)))
 
 
+@router.get("/v1/genres", **openapi.GET_GENRES)
+async def get_genres(request: Request) -> Response:
+    """Every genre that a film in the champion's space has, and how many have it: what `genre` may be."""
+    single(request.query_params.multi_items(), frozenset())
+    here = desk(request)
+    return answer({"genres": await here.blocking(here.front.genres)})
+
+
 @router.put("/v1/items/{item_id}", **openapi.PUT_ITEM)
 async def put_item(request: Request) -> Response:
     """Put a film as it is to be from now on; its uploaded poster stays unless the body names one."""

@@ -99,8 +99,10 @@ def test_a_poster_that_fails_after_the_film_was_put_says_so(
 
 
 def test_what_goes_wrong_has_its_exit_code_and_a_sentence(world: World) -> None:
-    code, _, error = run(world.settings, "recommend", "fan", "--genre", "Nonsense")
-    assert (code, "unknown genre" in error) == (2, True)
+    code, _, error = run(world.settings, "recommend", "fan", "--genre", "Comdy")
+    assert (code, "unknown genre 'Comdy': did you mean 'Comedy'?" in error) == (2, True)
+    assert "marquee genres" in error
+    assert "Comedy" in run(world.settings, "genres")[1]["genres"]
     gateway = world.settings.gateway.model_copy(update={"api_key": SecretStr("wrong")})
     code, _, error = run(world.settings.model_copy(update={"gateway": gateway}), "recommend", "fan")
     assert (code, "API key" in error) == (2, True)

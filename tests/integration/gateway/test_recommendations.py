@@ -148,7 +148,11 @@ def test_films_come_and_go_while_it_runs(
     assert api.get("/v1/users/u/recommendations", params={"genre": "Silent"}).status_code == 400
     world.put_films(space, [new])
     until(lambda: ids(api.recommend("u", k=1)) == ["t:new"], 30)
-    assert ids(api.recommend("u", genre="Silent")) == ["t:new"]
+    # whatever its case, and who mistypes it is told
+    assert ids(api.recommend("u", genre="silent")) == ids(api.recommend("u", genre="Silent")) == ["t:new"]
+    told = api.get("/v1/users/u/recommendations", params={"genre": "Silnt"}).json()["detail"]
+    assert "did you mean 'Silent'?" in told
+    assert api.get("/v1/genres").json()["genres"]["Silent"] == 1
     partition = partition_of("t:new", world.settings.topics.items_partitions)
     world.produce(world.names.vectors(space.space), partition, "t:new", None)
     world.producer.flush()

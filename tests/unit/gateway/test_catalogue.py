@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,7 +45,9 @@ def test_after_any_changes_it_answers_as_a_dictionary_would(
         truth[item_id] = document
     there = {i: d for i, d in truth.items() if d is not None}
     assert len(catalogue) == len(there)
-    assert catalogue.genres() == sorted({g for d in there.values() for g in d.genres})
+    counts = Counter(g for d in there.values() for g in d.genres)
+    assert list(catalogue.genres().items()) == sorted(counts.items())
+    assert [catalogue.genre(g.upper()) for g in GENRES] == [g if g in counts else None for g in GENRES]
 
     def fits(d: VectorDocument) -> bool:
         if wanted.genre is not None and wanted.genre not in d.genres:
