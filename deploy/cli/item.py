@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from deploy.cli.client import GatewayClient
+from deploy.cli.ids import ID, REMOVED_ID
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
 from streaming.exceptions import MarqueeError
@@ -30,7 +31,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("item")
+@click.argument("item", type=ID)
 @click.option("--title")
 @click.option("--year", type=int)
 @click.option("--genre", "genres", multiple=True, help="repeat for more")
@@ -73,7 +74,7 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
 
 
 @command.command()
-@click.argument("item")
+@click.argument("item", type=ID)
 @AS_JSON
 def show(item: str, as_json: bool) -> None:
     """Show film ITEM as the gateway knows it.
@@ -92,7 +93,7 @@ def show(item: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("item")
+@click.argument("item", type=REMOVED_ID)
 @AS_JSON
 def remove(item: str, as_json: bool) -> None:
     """Remove film ITEM: it is recommended no more and leaves the profiles of those who liked it.

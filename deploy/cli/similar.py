@@ -6,12 +6,13 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.films import film_table
+from deploy.cli.ids import ID
 from deploy.cli.output import AS_JSON, out, print_json
 from deploy.cli.settings import load_settings
 
 
 @click.command()
-@click.argument("item")
+@click.argument("item", type=ID)
 @click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
 @AS_JSON
 def command(item: str, k: int, as_json: bool) -> None:

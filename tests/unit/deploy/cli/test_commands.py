@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from deploy.cli import config, data, dlq, item, rate, recommend, stack
+from deploy.cli import config, data, dlq, item, profiles, rate, recommend, similar, stack
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
+from deploy.cli.ids import REMOVED_ID
 from deploy.cli.item import fields_of
 from deploy.cli.output import cell_text
 
@@ -35,6 +36,33 @@ from deploy.cli.output import cell_text
 )
 def test_wrong_use_is_exit_code_2(command: click.Command, words: list[str]) -> None:
     assert CliRunner().invoke(command, words).exit_code == 2
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+@pytest.mark.parametrize(
+    ("command", "words", "name"),
+    [
+        (recommend.command, [""], "USER"),
+        (similar.command, [""], "ITEM"),
+        (rate.command, ["", "i", "4"], "USER"),
+        (rate.command, ["u", "", "4"], "ITEM"),
+        (item.command, ["show", ""], "ITEM"),
+        (item.command, ["put", "", "--title", "T"], "ITEM"),
+    ],
+)
+def test_an_empty_id_is_told_before_anybody_is_asked(
+    command: click.Command, words: list[str], name: str, empty: str
+) -> None:
+    result = CliRunner().invoke(command, [word or empty for word in words])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{name}': the id is empty" in result.output
+
+
+def test_what_is_removed_may_have_a_blank_id_of_before_but_not_an_empty_one() -> None:
+    for command, words in ((item.command, ["remove"]), (profiles.command, ["erase"])):
+        result = CliRunner().invoke(command, [*words, ""])
+        assert (result.exit_code, "the id is empty" in result.output) == (2, True)
+    assert REMOVED_ID.convert(" ", None, None) == " "
 
 
 def test_options_win_over_the_file_and_the_id_is_the_argument() -> None:
