@@ -95,8 +95,10 @@ def import_(
     """
     from deploy.data.importing import DataImport, Watcher
     from deploy.data.interrupt import Interrupt
+    from trainer.data import detect_layout, resolve
 
     settings = load_settings()
+    detect_layout(resolve(path))  # a mistyped path is told before anybody looks for Kafka
     if not dry_run:
         require_kafka(settings)
     with _resumable(), bars(quiet=as_json) as shown, Interrupt() as interrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from deploy.cli.client import GatewayClient
 from deploy.cli.ids import ID, REMOVED_ID
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
+from streaming.events import Item
 from streaming.exceptions import MarqueeError
 from streaming.posters import InvalidPosterError, check_poster
 
+FIELDS = Item.__struct_fields__
 LISTS = ("genres", "directors", "cast", "countries", "languages")
 
 
@@ -124,11 +127,18 @@ def poster_of(path: Path) -> bytes:
     return content
 
 
+def unknown_field(name: str) -> str:
+    """The sentence for a field that no film has: which it may have been, and which there are."""
+    near = get_close_matches(name, FIELDS, 1)
+    guess = f": did you mean {near[0]!r}?" if near else "."
+    return f"no film has a field {name!r}{guess} There are {', '.join(FIELDS)}"
+
+
 def fields_of(content: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """The film's fields: those of a JSON object, those given as options over them.
 
     Raises:
-        click.UsageError: the content is no JSON object, or there is no title.
+        click.UsageError: the content is no JSON object, has a field that no film has, or there is no title.
     """
     fields: dict[str, Any] = {}
     if content is not None:
@@ -138,6 +148,8 @@ def fields_of(content: str | None, options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--from is no JSON: {error}") from None
         if not isinstance(fields, dict):
             raise click.UsageError("--from holds no JSON object")
+        if unknown := [name for name in fields if name not in FIELDS]:
+            raise click.UsageError(f"--from: {unknown_field(unknown[0])}")
     given = {name: list(v) if name in LISTS else v for name, v in options.items() if v not in (None, ())}
     fields |= given
     fields.pop("item_id", None)

@@ -53,7 +53,7 @@ def replay(
     """
     from deploy.rollout.replay import Player, load_script
 
-    settings, script = require_kafka(load_settings()), load_script(source)
+    script, settings = load_script(source), require_kafka(load_settings())
     visits = script.timed(rate, duration, skip, prefix)
     likes = {prefix + user: liked for user, liked in script.likes.items()}
     interrupted = False

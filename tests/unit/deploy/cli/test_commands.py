@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from deploy.cli import config, data, dlq, item, profiles, rate, recommend, similar, stack
+from deploy.cli import config, data, dlq, item, profiles, rate, recommend, rollout, similar, stack
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
 from deploy.cli.ids import REMOVED_ID
 from deploy.cli.item import fields_of
 from deploy.cli.output import cell_text
+from streaming.exceptions import MarqueeError
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,34 @@ def test_options_win_over_the_file_and_the_id_is_the_argument() -> None:
     for bad in ("[", "[]", '{"year": 1}'):
         with pytest.raises(click.UsageError):
             fields_of(bad, {})
+
+
+def test_a_field_that_no_film_has_is_named_with_those_there_are() -> None:
+    with pytest.raises(
+        click.UsageError, match=r"'yeer': did you mean 'year'\? There are item_id, title, year"
+    ):
+        fields_of('{"title": "T", "yeer": 1999}', {})
+    with pytest.raises(click.UsageError, match=r"'rank'\. There are .*poster_sha256$"):
+        fields_of('{"title": "T", "rank": 1}', {})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (data.command, ["import", "/nope"]),
+        (rollout.command, ["replay", "--from", "/nope"]),
+        (rollout.command, ["replay", "--from", "/nope.jsonl"]),
+    ],
+)
+def test_a_mistyped_path_is_told_before_kafka_is_looked_for(
+    command: click.Command, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_HOME", str(tmp_path))
+    monkeypatch.setenv("MARQUEE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    error = CliRunner().invoke(command, words).exception
+    assert isinstance(error, MarqueeError)
+    assert "/nope" in str(error)
+    assert error.exit_code == 2
 
 
 def test_bytes_are_shown_without_harm() -> None:
