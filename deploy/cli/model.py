@@ -31,6 +31,8 @@ ENGINE_COLUMNS = {
 }
 """What the table of engines calls a figure: parity, milliseconds of so many films, times as fast as eager."""
 
+NONE = "-"
+
 SOURCES = click.option(
     "--packages",
     type=click.Path(path_type=Path, file_okay=False),
@@ -109,7 +111,8 @@ def list_(packages: Path | None, as_json: bool) -> None:
         print_json(rows)
         return
     columns = ["package", "dim", "data", "cut-off", "source", "built"]
-    out().print(table("", columns, [list(row.values()) for row in rows], right=[1]))
+    cells = [list((row | {"cut_off": row["cut_off"] or NONE}).values()) for row in rows]
+    out().print(table("", columns, cells, right=[1]))
 
 
 @command.command()
@@ -141,7 +144,7 @@ def show(reference: str, packages: Path | None, as_json: bool) -> None:
             "trained on",
             f"{manifest.data.name}: {manifest.data.ratings:,} ratings, {manifest.data.items:,} films",
         ],
-        ["cut-off", _day(manifest.data.cut_off_ms)],
+        ["cut-off", _day(manifest.data.cut_off_ms) or NONE],
         ["source commit", manifest.source_commit],
     ]
     rows += [[name, value] for name, value in manifest.parameters.items()]
@@ -233,7 +236,9 @@ def _references(packages: list[Package]) -> set[str]:
     return {package.manifest.reference for package in packages}
 
 
-def _day(ms: int) -> str:
+def _day(ms: int) -> str | None:
+    if not ms:
+        return None  # trained on no ratings: there is nothing to cut off
     return datetime.fromtimestamp(ms / 1000, tz=UTC).date().isoformat()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def test_from_key_to_another_machine(home: Path, tmp_path: Path, monkeypatch: py
     assert run("pull", "tiny@1", "--from", shared).exit_code == 0
     assert locate("tiny@1", tmp_path / "other" / "models").manifest.version == "1"
     assert "where?" in str(told(run("publish", "tiny@1")))
+
+
+def test_a_package_trained_on_no_ratings_has_no_cut_off(home: Path) -> None:
+    (row,) = [row for row in json.loads(run("list", "--json").output) if row["package"] == "tiny@1"]
+    assert row["cut_off"] is None
+    for words in (["list"], ["show", "tiny@1"]):
+        shown = run(*words).output
+        assert "1970" not in shown
+        assert re.search(r"(tiny@1.*|cut-off) +│ - ", shown), shown
 
 
 def test_diff_names_what_changed_and_nothing_else(home: Path) -> None:
