@@ -105,6 +105,11 @@ def test_commands_in_the_readme_can_be_typed_as_they_are(place: Path) -> None:
     assert any("marquee config gateway" in line for line in lines), "where $GATEWAY and $KEY come from"
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\(docs/([a-z]+\.md)\)", (PROJECT / "README.md").read_text()))
+    assert linked == {page.name for page in PROJECT.glob("docs/*.md")}
+
+
 @pytest.mark.parametrize("page", sorted(PROJECT.glob("docs/*.md")), ids=lambda page: page.name)
 def test_a_page_that_uses_the_key_says_where_it_comes_from(page: Path) -> None:
     text = page.read_text()
