@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streaming.gateway.exceptions import NotAcknowledgedError
 from streaming.kafka.config import producer_options
 from streaming.observability.logging import get_logger
+from streaming.observability.metrics import counter
 from streaming.settings import Settings
 
 DELIVERY_S = 5.0
@@ -21,6 +22,7 @@ MAX_UNANSWERED = 10_000
 """Records of answers (served) that may be under way; more are dropped and counted."""
 
 _log = get_logger("gateway.producer")
+_dropped = counter("gateway_served_dropped", "Records of answers given up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,6 @@ class AckProducer:
         self._thread = threading.Thread(target=self._poll, name="gateway-producer", daemon=True)
         self._thread.start()
         self._unanswered = 0
-        self.dropped = 0
-        """Records given up by :meth:`forget` so far."""
 
     async def send(self, records: Sequence[Record]) -> list[Delivery]:
         """Produce in order; what became of each, once all are settled.
@@ -123,8 +123,8 @@ class AckProducer:
         with self._lock:
             full = self._unanswered >= MAX_UNANSWERED
             self._unanswered += not full
-            self.dropped += full
         if full:
+            _dropped.inc()
             return
         try:
             self._produce(self._producer, record, self._on_forgotten)
@@ -162,7 +162,8 @@ class AckProducer:
     def _settle_forgotten(self, lost: bool) -> None:
         with self._lock:
             self._unanswered -= 1
-            self.dropped += lost
+        if lost:
+            _dropped.inc()
 
     def _connect(self) -> Producer:
         return Producer(self._options, error_cb=self._on_error)

@@ -18,7 +18,6 @@ router = APIRouter(tags=["health"])
 
 _films = gauge("gateway_films", "Films held of each space", ("space",))
 _loaded = gauge("gateway_loaded", "Whether a space's films have all been read", ("space",))
-_dropped = gauge("gateway_served_dropped", "Records of answers given up since the start")
 _behind = gauge("gateway_ledger_behind", "1 while ratings are refused because they may expire unfolded")
 _revision = gauge("gateway_control_revision", "Revision of control that lookups go by")
 
@@ -81,7 +80,6 @@ async def metrics(request: Request) -> Response:
         if view is not None:
             _films.labels(space).set(len(view.catalogue))
             _loaded.labels(space).set(view.loaded)
-    _dropped.set(state.producer.dropped)
     _behind.set(state.lag.behind)
     _revision.set(state.revision)
     return Response(render(), media_type=CONTENT_TYPE_LATEST)
