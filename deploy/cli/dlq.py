@@ -13,7 +13,7 @@ from deploy.data.dead_letters import DeadLetter, dlq_topics, read_dead_letters
 from deploy.data.headers import from_ms
 from streaming.exceptions import NotFoundError
 
-TOPIC = click.option("--topic", help="ratings, items, events or a full name; all by default")
+TOPIC = click.option("--topic", help="ratings, items or a full name; all by default")
 DUMPED = 4_096
 """Bytes of a value that `show` prints."""
 

@@ -127,7 +127,6 @@ def fixed_topics(settings: Settings) -> list[Topic]:
         Topic(names.events, ratings, log),
         Topic(names.dlq(names.ratings), ratings, log),
         Topic(names.dlq(names.items), items, log),
-        Topic(names.dlq(names.events), ratings, log),
     ]
 
 

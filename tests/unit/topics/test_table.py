@@ -28,6 +28,12 @@ def test_every_topic_is_a_log_or_compacted_and_stamped_by_the_broker(bare_settin
             assert int(topic.config["delete.retention.ms"]) == 7 * 86_400_000
 
 
+def test_dead_letters_are_kept_of_what_a_consumer_group_owns(bare_settings: Settings) -> None:
+    names = TopicNames(bare_settings.namespace)
+    made = {topic.name for topic in fixed_topics(bare_settings)}
+    assert {name for name in made if ".dlq." in name} == {names.dlq(names.ratings), names.dlq(names.items)}
+
+
 def test_a_difference_says_what_is_and_what_must_be() -> None:
     assert str(Difference("a", "segment.ms", "1", "2")) == "a: segment.ms is 2, must be 1"
     assert str(Difference("a", MISSING, "present", "missing")) == "a: missing"
