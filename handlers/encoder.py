@@ -77,6 +77,11 @@ class Encoder(ABC, Generic[I]):
             HandlerError: if no engine can run it.
         """
 
+    @property
+    def reads_posters(self) -> bool:
+        """Whether anything of a poster comes into a vector; else one beside a text is passed over."""
+        return False
+
     @abstractmethod
     def problem(self, item: I) -> str | None:
         """Why ``item`` cannot be encoded, as far as that is seen before it is read."""

@@ -41,6 +41,11 @@ class ItemEncoder(Encoder[EncodeItem]):
             )
         return cls(config, tokens, table, proven_engine(folder, threads))
 
+    @property
+    def reads_posters(self) -> bool:
+        """As the package was trained."""
+        return self.config.poster_input is not None
+
     def problem(self, item: EncodeItem) -> str | None:
         """As :func:`handlers.items.item_problem`."""
         return item_problem(item)

@@ -105,7 +105,11 @@ def answer_batch(encoder: Encoder[Any], data: list[dict[str, Any]], context: Any
             continue
         part = _part(request, encoded, taken, encoder.dim)
         taken += sum(not isinstance(item, str) for item in request.items)
-        answers.append(encode_answer(request, encoder.package, encoder.engine.name, part))
+        answers.append(
+            encode_answer(
+                request, encoder.package, encoder.engine.name, part, reads_posters=encoder.reads_posters
+            )
+        )
     return answers
 
 

@@ -66,6 +66,7 @@ class PosterEncoder(Encoder[PosterItem]):
 
     item = PosterItem
     noun = "poster"
+    reads_posters = True
 
     def __init__(self, config: PosterEncoderConfig, engine: Engine) -> None:
         super().__init__(config.package, config.model.width, engine)

@@ -70,7 +70,9 @@ def decode_request(
     return Request([_item(raw, msgpack, kind, noun) for raw in envelope.items], msgpack)
 
 
-def encode_answer(request: Request, package: str, engine: str, encoded: Encoded) -> bytes:
+def encode_answer(
+    request: Request, package: str, engine: str, encoded: Encoded, *, reads_posters: bool
+) -> bytes:
     """The answer to ``request``; ``encoded`` is that of its items alone."""
     results: list[dict[str, Any]] = []
     for vector, error in zip(encoded.vectors, encoded.errors, strict=True):
@@ -80,7 +82,13 @@ def encode_answer(request: Request, package: str, engine: str, encoded: Encoded)
             raw = vector.astype("<f4").tobytes()
             # base64 by hand: msgspec would do it too, but MessagePack wants the bytes themselves
             results.append({"vector": raw if request.msgpack else base64.b64encode(raw).decode()})
-    answer = {"package": package, "engine": engine, "timings_ms": encoded.timings_ms, "results": results}
+    answer = {
+        "package": package,
+        "engine": engine,
+        "reads_posters": reads_posters,
+        "timings_ms": encoded.timings_ms,
+        "results": results,
+    }
     return msgspec.msgpack.encode(answer) if request.msgpack else msgspec.json.encode(answer)
 
 

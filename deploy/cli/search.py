@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,7 +60,14 @@ def command(
     if as_json:
         print_json(answer)
         return
-    what = " and ".join(part for part in (repr(text) if text else "", poster.name if poster else "") if part)
-    out().print(film_table(f"like {what} (space {answer['space']})", answer["items"]))
+    out().print(film_table(heading(text, poster.name if poster else "", answer), answer["items"]))
     if not answer["items"]:
         out().print("no film matches")
+
+
+def heading(text: str, poster: str, answer: Mapping[str, Any]) -> str:
+    """What the films are like, and what of the question was passed over."""
+    unread = bool(poster and answer.get("poster_passed_over"))
+    what = " and ".join(part for part in (repr(text) if text else "", "" if unread else poster) if part)
+    said = f"like {what} (space {answer['space']})"
+    return f"{said}; {poster} was passed over: its encoder reads no posters" if unread else said

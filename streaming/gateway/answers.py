@@ -60,11 +60,13 @@ class Found(msgspec.Struct, frozen=True):
 
     ``titled`` is how many of the first films hold every word of the text in their titles; the others follow
     by ``score``, the likeness to what was asked for, which compares films of one answer.
+    ``poster_passed_over`` where a poster came beside the text and the space's encoder reads none.
     """
 
     space: str
     titled: int
     items: tuple[Recommended, ...]
+    poster_passed_over: bool = False
 
 
 class Served(msgspec.Struct, frozen=True):

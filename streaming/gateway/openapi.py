@@ -66,7 +66,12 @@ RECOMMENDATIONS: dict[str, Any] = {
 FEEDBACK = {"recommendation_id": RECOMMENDATIONS["recommendation_id"], "item_id": "ml:593", "kind": "click"}
 SIMILAR = {"item_id": "ml:296", "space": "item-encoder-1-mean-a1b2c3", "items": [_RECOMMENDED]}
 SEARCH = {"text": "a hacker learns that the world is a simulation", "k": 5, "genre": "Sci-Fi"}
-FOUND = {"space": "item-encoder-1-mean-a1b2c3", "titled": 0, "items": [_RECOMMENDED]}
+FOUND = {
+    "space": "item-encoder-1-mean-a1b2c3",
+    "titled": 0,
+    "items": [_RECOMMENDED],
+    "poster_passed_over": False,
+}
 TAKEN = {
     "accepted": 1,
     "rejected": 1,

@@ -41,10 +41,13 @@ class Search:
             UnavailableError: if TorchServe does not answer in time, or not with this version.
         """
         query = msgspec.structs.replace(query, genre=self._lookup.spelled(space, query.wanted).genre)
-        vector = self._vector(space, query.text.strip(), poster)
-        return self._lookup.find(space, vector, query)
+        vector, reads_posters = self._encoded(space, query.text.strip(), poster)
+        found = self._lookup.find(space, vector, query)
+        passed_over = poster is not None and reads_posters is False
+        return msgspec.structs.replace(found, poster_passed_over=passed_over)
 
-    def _vector(self, space: SpaceDocument, text: str, poster: bytes | None) -> Vectors:
+    def _encoded(self, space: SpaceDocument, text: str, poster: bytes | None) -> tuple[Vectors, bool | None]:
+        """The vector, and whether the encoder reads posters (None: it does not say)."""
         item = Item("", text) if len(text) <= TITLE else Item("", "", text=text)
         try:
             (encoded,) = self._client(space).encode([item], [poster])
@@ -60,7 +63,7 @@ class Search:
             )
         if not np.any(encoded.vector):
             raise BadRequestError("the encoder sees nothing in this")
-        return encoded.vector
+        return encoded.vector, encoded.reads_posters
 
     def _client(self, space: SpaceDocument) -> EncoderClient:
         key = space.package, space.version

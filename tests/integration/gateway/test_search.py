@@ -92,9 +92,12 @@ def test_a_form_may_hold_a_poster(api: Api) -> None:
     response = api.http.post("/v1/search", data=form, files={"poster": ("p.jpg", frame)})
     assert response.status_code == 200, response.text
     assert len(response.json()["items"]) == 3
+    # this encoder reads no posters, and the answer says that it was asked with one
+    assert response.json()["poster_passed_over"] is True
     # a form without a file is a search by its text alone
     plain = api.http.post("/v1/search", files={"text": (None, TEXT), "k": (None, "3")})
     assert ids(plain.json()) == ids(search(api, text=TEXT, k=3))
+    assert plain.json()["poster_passed_over"] is False
     alone = api.http.post("/v1/search", files={"poster": ("p.jpg", frame)})
     assert (alone.status_code, alone.headers["content-type"]) == (400, "application/problem+json"), alone.text
     assert "this encoder reads no posters" in alone.json()["detail"]

@@ -193,6 +193,7 @@ def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: P
     config = load_config(blind.path)
     assert not config.reads_posters
     encoder = ItemEncoder.load(blind.path)
+    assert not encoder.reads_posters
     whole = load_network(blind.path, config)
     assert isinstance(whole, FusionNetwork)
     assert not whole.reads_posters

@@ -106,6 +106,7 @@ def test_answers_are_what_the_network_says_and_name_their_origin(served: Served,
     body = ask(served, [{served.field: item} for item in served.items], kind)
     assert body["package"] == served.package.manifest.reference
     assert body["engine"] in ("onnxruntime", "eager")
+    assert body["reads_posters"] is (served.field == "poster")
     assert set(body["timings_ms"]) == {"tokenise", "engine", "total"}
     raw = [one["vector"] for one in body["results"]]
     got = np.stack([np.frombuffer(one if kind == MSGPACK else base64.b64decode(one), "<f4") for one in raw])

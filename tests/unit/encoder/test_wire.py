@@ -48,6 +48,14 @@ def test_answers_are_vectors_or_reasons() -> None:
     assert bad.error == "no title"
 
 
+def test_an_answer_may_say_whether_posters_are_read() -> None:
+    body = msgspec.msgpack.decode(answer({"vector": b""}))
+    for said in (True, False):
+        (encoded,) = decode_answer(msgspec.msgpack.encode(body | {"reads_posters": said}), 1)[1]
+        assert encoded.reads_posters is said
+    assert decode_answer(msgspec.msgpack.encode(body), 1)[1][0].reads_posters is None, "of an older handler"
+
+
 @pytest.mark.parametrize(
     "vector", [b"\0\0\0", np.array([np.nan], "<f4").tobytes(), np.array([np.inf], "<f4").tobytes()]
 )

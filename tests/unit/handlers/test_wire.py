@@ -66,10 +66,13 @@ def test_answers_keep_their_order_and_their_kind() -> None:
     vectors = np.array([[1.5, -2.0], [0.0, 0.0]], dtype=np.float32)
     encoded = Encoded(vectors, [None, "title and text are both empty"], {"total": 1.0})
     binary = msgspec.msgpack.decode(
-        encode_answer(decode_request(msgpack(FILM), MSGPACK), "p@1", "e", encoded)
+        encode_answer(decode_request(msgpack(FILM), MSGPACK), "p@1", "e", encoded, reads_posters=False)
     )
     assert binary["package"] == "p@1"
     assert np.frombuffer(binary["results"][0]["vector"], "<f4").tolist() == [1.5, -2.0]
     assert binary["results"][1] == {"error": "title and text are both empty"}
-    text = msgspec.json.decode(encode_answer(decode_request({"items": [FILM]}, None), "p@1", "e", encoded))
+    text = msgspec.json.decode(
+        encode_answer(decode_request({"items": [FILM]}, None), "p@1", "e", encoded, reads_posters=True)
+    )
+    assert (binary["reads_posters"], text["reads_posters"]) == (False, True)
     assert base64.b64decode(text["results"][0]["vector"]) == vectors[0].tobytes()

@@ -17,6 +17,7 @@ from deploy.cli.films import why
 from deploy.cli.ids import REMOVED_ID
 from deploy.cli.item import fields_of
 from deploy.cli.output import cell_text
+from deploy.cli.search import heading
 from streaming.exceptions import MarqueeError
 
 
@@ -115,6 +116,15 @@ def test_shares_are_of_the_score() -> None:
     film = {"score": 2.0, "reasons": [{"item_id": "a", "title": "A", "share": 1.5}], "rest": 0.5}
     assert why(film) == "A 75%, others 25%"
     assert why({"score": 0.0, "reasons": [{"item_id": "a", "title": "", "share": 0.0}]}) == "a +0.000"
+
+
+def test_a_poster_that_nobody_read_is_not_what_the_films_are_like() -> None:
+    answer = {"space": "s", "poster_passed_over": True}
+    assert heading("a girl", "p.webp", answer) == (
+        "like 'a girl' (space s); p.webp was passed over: its encoder reads no posters"
+    )
+    assert heading("a girl", "p.webp", {"space": "s"}) == "like 'a girl' and p.webp (space s)"
+    assert heading("", "p.webp", {"space": "s", "poster_passed_over": False}) == "like p.webp (space s)"
 
 
 def test_cells() -> None:
