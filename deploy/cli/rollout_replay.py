@@ -22,6 +22,13 @@ from deploy.cli.stopping import INTERRUPTED
     show_default=True,
     help="shipped, a folder of ratings (MovieLens or an export), or a recording (.jsonl)",
 )
+@click.option(
+    "--gaps",
+    type=click.Choice(["even", "data"]),
+    default="even",
+    show_default=True,
+    help="between visits: all alike, or those of the data or recording, which come in bursts",
+)
 @click.option("--skip", type=click.IntRange(0), default=0, help="leave out so many visits first")
 @click.option("--prefix", default="", help="before each user id: copies of people instead of themselves")
 @click.option("--only-lookups", is_flag=True, help="nobody rates or reacts, so that nothing changes")
@@ -31,6 +38,7 @@ def replay(
     rate: float,
     duration: float,
     source: str,
+    gaps: str,
     skip: int,
     prefix: str,
     only_lookups: bool,
@@ -40,9 +48,9 @@ def replay(
     """Let people of a data set look up, react and rate, through the gateway's HTTP.
 
     Each visit is a lookup, an impression, a click and a like where the answer names a film that the visitor
-    comes to like, and his next rating, as of now. Gaps are those of the data set. Every answer by profile is
-    recomputed from the user document and the vectors of the space that it names: one that is not explained
-    is `mixed`. Exit code 1 if any failed or was mixed; Ctrl-C ends it with its report (130).
+    comes to like, and his next rating, as of now. Every answer by profile is recomputed from the user
+    document and the vectors of the space that it names: one that is not explained is `mixed`. Exit code 1 if
+    any failed or was mixed; Ctrl-C ends it with its report (130).
 
     A recording holds one JSON object a line: {"at": 0.4, "user_id": "u1", "item_id": "ml:296", "value": 4.5}.
 
@@ -54,7 +62,7 @@ def replay(
     from deploy.rollout.replay import Player, load_script
 
     script, settings = load_script(source), require_kafka(load_settings())
-    visits = script.timed(rate, duration, skip, prefix)
+    visits = script.timed(rate, duration, skip, prefix, even=gaps == "even")
     likes = {prefix + user: liked for user, liked in script.likes.items()}
     interrupted = False
     with bars(as_json) as progress:

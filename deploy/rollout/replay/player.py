@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 
 from deploy.rollout.replay.judge import Judge, Verdicts
+from deploy.rollout.replay.pacing import paced
 from deploy.rollout.replay.script import Visit
 from streaming.settings import Settings
 
@@ -84,7 +85,7 @@ class Replayed:
 class Player:
     """Plays visits against one or several gateways until they end or :meth:`stop` is called.
 
-    A visit is late where the machine is busy, but nobody catches up: an open loop, as real visitors are.
+    An open loop, as real visitors are: nobody waits until another was answered (:func:`paced`).
     An impression is sent for each answer, a click and a like for the first film of it that the visitor
     likes at some time, and the rating that the script has for him, as of now.
     """
@@ -119,10 +120,8 @@ class Player:
         for thread in self._threads:
             thread.start()
         try:
-            for number, visit in enumerate(self._visits):
-                wait = self.result.began + visit.at - time.monotonic()
-                if self._stopped.wait(max(0.0, wait)):
-                    break
+            coming = paced(self._visits, self.result.began, time.monotonic, self._stopped.wait)
+            for number, visit in enumerate(coming):
                 try:
                     self._due.put_nowait(visit)
                 except queue.Full:

@@ -41,11 +41,12 @@ class Script:
     def timed(
         self, rate: float, seconds: float, skip: int = 0, prefix: str = "", *, even: bool = False
     ) -> list[Visit]:
-        """Visits of so many seconds at so many a second on average, their rhythm kept, over and over.
+        """Visits of so many seconds at so many a second on average, over and over.
 
         Args:
             skip: so many visits are left out first.
-            even: all gaps alike, so that a longer one is not the visitors'.
+            even: all gaps alike, so that a longer one is not the visitors'; else the rhythm of the data is
+                kept, in which most people come close together and then nobody for long.
             prefix: before each user's id, so that nobody who is there already rates anything.
         """
         count = max(1, int(rate * seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from deploy.checks.expected import expected_row
 from deploy.rollout.replay.judge import explains
+from deploy.rollout.replay.pacing import paced
 from deploy.rollout.replay.player import Replayed
 from deploy.rollout.replay.script import Visit, from_ratings, load_script
 from streaming.control.documents import MEAN, WEIGHTED, Change, SpaceDocument
@@ -53,6 +55,44 @@ def test_a_script_is_stretched_to_rate_and_duration_and_begins_anew() -> None:
     assert {visit.user_id for visit in visits} == {"p:a", "p:b"}
     gaps = np.diff(at)
     assert gaps.max() > 2 * np.median(gaps), "the rhythm is that of the data"
+
+
+@dataclass
+class FakeTime:
+    """A clock that only waiting moves, and what a visit takes."""
+
+    now: float = 100.0
+    stop_at: float = float("inf")
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return self.now >= self.stop_at
+
+
+def test_few_visits_a_second_come_one_by_one() -> None:
+    time = FakeTime()
+    visits = from_ratings(ratings()).timed(rate=0.5, seconds=20.0, even=True)
+    came = [time() - 100.0 for _ in paced(visits, time(), time, time.wait)]
+    assert came == pytest.approx([0, 2, 4, 6, 8, 10, 12, 14, 16, 18])
+
+
+def test_what_a_visit_takes_does_not_move_those_after_it_and_late_ones_come_at_once() -> None:
+    time, came = FakeTime(), []
+    visits = [Visit(at=float(n), user_id="u") for n in range(7)]
+    for visit in paced(visits, time(), time, time.wait):
+        came.append(time() - 100.0)
+        time.now += 0.4 if visit.at != 2.0 else 2.5
+    assert came == pytest.approx([0, 1, 2, 4.5, 4.9, 5.3, 6])
+
+
+def test_nobody_comes_after_the_end_was_asked_for() -> None:
+    time = FakeTime(stop_at=103.5)
+    visits = [Visit(at=float(n), user_id=f"u{n}") for n in range(9)]
+    came = [visit.user_id for visit in paced(visits, time(), time, time.wait)]
+    assert came == ["u0", "u1", "u2", "u3"]
 
 
 def test_a_recording_is_read_and_a_wrong_line_named(tmp_path: Path) -> None:
