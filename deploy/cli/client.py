@@ -58,9 +58,9 @@ class GatewayClient:
         """What the user should see next; ``options`` are the query's parameters, None left out."""
         return self._call("GET", f"/v1/users/{_id(user_id)}/recommendations", params=_given(options))
 
-    def user(self, user_id: str) -> Any:
-        """All ratings of a user."""
-        return self._call("GET", f"/v1/users/{_id(user_id)}")
+    def user(self, user_id: str, **options: object) -> Any:
+        """All ratings of a user, newest first; with ``limit`` the newest so many."""
+        return self._call("GET", f"/v1/users/{_id(user_id)}", params=_given(options))
 
     def delete_user(self, user_id: str) -> Any:
         """Erase the user."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "stack": "the local stack: up, down, status, logs",
     "topics": "create and check the Kafka topics",
     "train": "train a package from ratings and films",
+    "user": "what one user has rated",
 }
 """Command -> its line in ``marquee --help``; each lives in ``deploy/cli/<command>.py`` as ``command``."""
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
+from click.testing import CliRunner, Result
+
+from deploy.cli import user as user_command
 from streaming.control.documents import SpaceDocument
+from streaming.exceptions import NotFoundError
 from tests.integration.conftest import Spawn
 from tests.integration.gateway.world import Api, Film, World
-from tests.support import until
+from tests.support import settings_env, until
+
+
+def marquee(world: World, *words: str) -> Result:
+    return CliRunner().invoke(user_command.command, list(words), env=settings_env(world.settings))
 
 
 def test_a_user_from_the_ledger_that_owns_him(
@@ -45,6 +55,16 @@ def test_a_user_from_the_ledger_that_owns_him(
     rest = api.get("/v1/users/u%2F1", params={"limit": 2, "cursor": page["next_cursor"]}).json()
     assert page["ratings"] + rest["ratings"] == user["ratings"]
     assert rest["next_cursor"] is None
+
+    shown = marquee(world, "show", "u/1", "-n", "2", "--json")
+    assert (shown.exit_code, json.loads(shown.output)["ratings"]) == (0, page["ratings"])
+    people = marquee(world, "show", "u/1", "-n", "2").output
+    assert "u/1: 3 ratings, 2 of them likes, 1 taken back" in people
+    assert people.index("Film 3") < people.index("Film 2")
+    assert "1 older, not shown: -n 3 shows all" in people
+    unknown = marquee(world, "show", "nobody").exception
+    assert isinstance(unknown, NotFoundError)
+    assert unknown.exit_code == 5
 
     # owners move: everybody is still found, whoever owns him then
     assert first.terminate() == 0

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from deploy.cli import config, data, dlq, item, profiles, rate, recommend, rollout, similar, stack
+from deploy.cli import config, data, dlq, item, profiles, rate, recommend, rollout, similar, stack, user
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
 from deploy.cli.ids import REMOVED_ID
@@ -29,6 +29,7 @@ from streaming.exceptions import MarqueeError
         (rate.command, ["u", "i", "nan"]),
         (rate.command, ["u", "i", "4", "--take-back"]),
         (recommend.command, ["u", "-k", "0"]),
+        (user.command, ["show", "u", "-n", "0"]),
         (recommend.command, ["u", "-k", "10000"]),
         (dlq.command, ["replay"]),
         (dlq.command, ["replay", "--all", "--offset", "3"]),
@@ -49,6 +50,7 @@ def test_wrong_use_is_exit_code_2(command: click.Command, words: list[str]) -> N
         (rate.command, ["", "i", "4"], "USER"),
         (rate.command, ["u", "", "4"], "ITEM"),
         (item.command, ["show", ""], "ITEM"),
+        (user.command, ["show", ""], "USER"),
         (item.command, ["put", "", "--title", "T"], "ITEM"),
     ],
 )
@@ -116,6 +118,24 @@ def test_shares_are_of_the_score() -> None:
     film = {"score": 2.0, "reasons": [{"item_id": "a", "title": "A", "share": 1.5}], "rest": 0.5}
     assert why(film) == "A 75%, others 25%"
     assert why({"score": 0.0, "reasons": [{"item_id": "a", "title": "", "share": 0.0}]}) == "a +0.000"
+
+
+def test_ratings_are_shown_with_what_the_table_leaves_out() -> None:
+    rating = {"item_id": "ml:1", "title": None, "value": 4.5, "liked": True}
+    answer = {
+        "user_id": "u",
+        "rated": 1_500,
+        "liked": 3,
+        "taken_back": 0,
+        "ratings": [rating | {"event_time": "2026-01-02T03:04:05.678Z"}],
+        "profile": {"space": "s", "fresh": False},
+    }
+    assert user.heading(answer) == "u: 1,500 ratings, 3 of them likes"
+    assert user.row(answer["ratings"][0]) == ["ml:1", None, 4.5, True, "2026-01-02 03:04:05 UTC"]
+    older, trails = user.remarks(answer)
+    assert older == "1,499 older, not shown: -n 1500 shows all"
+    assert "his row in s trails" in trails
+    assert user.remarks(answer | {"rated": 1, "profile": None}) == []
 
 
 def test_a_poster_that_nobody_read_is_not_what_the_films_are_like() -> None:
