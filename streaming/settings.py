@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streaming.exceptions import ConfigurationError
 
+KAFKA = {"bootstrap.servers": "127.0.0.1:9092"}
+"""Options of librdkafka where nothing else is said."""
+
 
 class Section(BaseModel):
     """A group of settings; unknown names are refused so that a typing error is seen."""
@@ -29,11 +32,11 @@ class Section(BaseModel):
 class MilvusSettings(Section):
     """How to reach Milvus: a cluster, or the local Lite server."""
 
-    uri: str = "http://127.0.0.1:19530"
-    token: SecretStr = SecretStr("")
-    tls_ca: Path | None = None
-    tls_server_name: str = ""
-    database: str = ""
+    uri: str = Field("http://127.0.0.1:19530", description="where it answers gRPC; https for TLS")
+    token: SecretStr = Field(SecretStr(""), description="`user:password` or API key")
+    tls_ca: Path | None = Field(None, description="PEM file of the authority that signed its certificate")
+    tls_server_name: str = Field("", description="name in its certificate, where the address is another")
+    database: str = Field("", description="database of a cluster; empty is its default one")
     timeout_s: float = Field(10.0, gt=0, description="of every call")
     ef: int = Field(128, ge=16, description="smallest ef of an HNSW search; raised to the limit asked for")
 
@@ -41,19 +44,19 @@ class MilvusSettings(Section):
 class TorchServeSettings(Section):
     """How to reach TorchServe."""
 
-    inference_url: str = "http://127.0.0.1:8080"
-    management_url: str = "http://127.0.0.1:8081"
-    timeout_s: float = Field(60.0, gt=0)
+    inference_url: str = Field("http://127.0.0.1:8080", description="where films are encoded")
+    management_url: str = Field("http://127.0.0.1:8081", description="where versions are registered")
+    timeout_s: float = Field(60.0, gt=0, description="of every call")
     batch: int = Field(32, ge=1, le=64, description="items in one request of the indexer")
 
 
 class GatewaySettings(Section):
     """The HTTP door."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8700, ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="address that the gateway listens on")
+    port: int = Field(8700, ge=0, le=65535, description="port that the gateway listens on; 0 is any free one")
     url: str = Field("http://127.0.0.1:8700", description="where clients (the command line too) find it")
-    auth: bool = True
+    auth: bool = Field(True, description="whether requests need an API key")
     api_keys_file: Path | None = Field(None, description="one `name:key` a line")
     api_key: SecretStr = Field(SecretStr(""), description="one more accepted key; what the CLI sends")
     rate_limit_per_s: float = Field(0.0, ge=0, description="requests a second and key; 0 is no limit")
@@ -64,7 +67,9 @@ class GatewaySettings(Section):
     exact_filtered: int = Field(
         20_000, ge=0, description="films passing a filter up to which search is exact: pushing it costs more"
     )
-    acknowledged_memory_s: float = Field(10.0, gt=0)
+    acknowledged_memory_s: float = Field(
+        10.0, gt=0, description="how long a film just rated here is left out before the user's row says so"
+    )
     half_life_days: float = Field(90.0, gt=0, description="of a like in what is popular")
     reranker: bool = Field(True, description="whether packages' re-rankers order what is recommended")
     search_timeout_s: float = Field(5.0, gt=0, description="how long a search waits for the encoder")
@@ -91,32 +96,44 @@ class SpaceSettings(Section):
 
 
 class SessionSettings(Section):
-    """Group membership and transactions, as DESIGN sections 4 and 7a measured them best."""
+    """Group membership and transactions, as measured best."""
 
-    session_timeout_ms: int = 6_000
-    heartbeat_interval_ms: int = 1_000
-    max_poll_interval_ms: int = 60_000
-    transaction_timeout_ms: int = 10_000
+    session_timeout_ms: int = Field(
+        6_000, description="without a heartbeat for so long a member's partitions go to others"
+    )
+    heartbeat_interval_ms: int = Field(1_000, description="between two heartbeats of a member")
+    max_poll_interval_ms: int = Field(
+        60_000, description="a member that takes no records for so long leaves its group"
+    )
+    transaction_timeout_ms: int = Field(
+        10_000, description="the broker aborts transactions older than this; readers wait for them so long"
+    )
 
 
 class TopicSettings(Section):
     """How topics are created and what `topics check` expects. Partition counts are fixed for life."""
 
-    ratings_partitions: int = Field(12, ge=1)
-    items_partitions: int = Field(6, ge=1)
-    replication_factor: int = Field(1, ge=1)
-    retention_ms: int = 6 * 86_400_000
-    segment_ms: int = 12 * 3_600_000
-    delete_retention_ms: int = 7 * 86_400_000
-    max_compaction_lag_ms: int = 24 * 3_600_000
+    ratings_partitions: int = Field(12, ge=1, description="of topics keyed by user")
+    items_partitions: int = Field(6, ge=1, description="of topics keyed by film")
+    replication_factor: int = Field(1, ge=1, description="copies of each partition; 3 on a cluster")
+    retention_ms: int = Field(6 * 86_400_000, description="how long logs (ratings, answers, events) are kept")
+    segment_ms: int = Field(
+        12 * 3_600_000, description="age at which a log file is closed and a new one begun"
+    )
+    delete_retention_ms: int = Field(
+        7 * 86_400_000, description="how long compacted topics keep the mark of what was removed"
+    )
+    max_compaction_lag_ms: int = Field(
+        24 * 3_600_000, description="age up to which compaction may leave replaced records"
+    )
 
 
 class ErasureSettings(Section):
     """What keeps erased users out."""
 
-    deadline_days: float = 14.0
+    deadline_days: float = Field(14.0, description="within which nothing of an erased user is left")
     key: SecretStr = Field(SecretStr(""), description="HMAC key, kept with backups; required to erase")
-    key_id: str = "1"
+    key_id: str = Field("1", description="name of that key; another one where the key is another")
 
 
 class TrustSettings(Section):
@@ -131,8 +148,10 @@ class TrustSettings(Section):
 class InternalSettings(Section):
     """Endpoints that Marquee's processes offer each other."""
 
-    host: str = "127.0.0.1"
-    token: SecretStr = SecretStr("")
+    host: str = Field("127.0.0.1", description="address that they listen on, each on a free port")
+    token: SecretStr = Field(
+        SecretStr(""), description="what they ask each other for; required where host is not loopback"
+    )
 
 
 class StackFileSource(PydanticBaseSettingsSource):
@@ -166,10 +185,17 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    namespace: str = Field("marquee", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
-    home: Path = Path(".marquee")
+    namespace: str = Field(
+        "marquee",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$",
+        description="before the name of every topic and consumer group",
+    )
+    home: Path = Field(Path(".marquee"), description="folder of all local files: stack, state, packages")
     data: Path = Field(Path("../shared/data"), description="MovieLens and posters, for tests and results")
-    kafka: dict[str, str] = Field(default_factory=lambda: {"bootstrap.servers": "127.0.0.1:9092"})
+    kafka: dict[str, str] = Field(
+        default_factory=lambda: dict(KAFKA),
+        description="an option of librdkafka, for every Kafka client",
+    )
     milvus: MilvusSettings = MilvusSettings()
     torchserve: TorchServeSettings = TorchServeSettings()
     gateway: GatewaySettings = GatewaySettings()
@@ -185,7 +211,7 @@ class Settings(BaseSettings):
     packages_url: str = Field(
         "", description="fsspec URL that published packages are pulled from when they are not built here"
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="of services: DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("home", mode="before")
     @classmethod
@@ -200,8 +226,7 @@ class Settings(BaseSettings):
         if "log.level" in options:
             # the one librdkafka option for everybody that has an underscore in its name
             options["log_level"] = options.pop("log.level")
-        options.setdefault("bootstrap.servers", "127.0.0.1:9092")
-        return options
+        return KAFKA | options
 
     @classmethod
     def settings_customise_sources(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,7 +13,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic_settings import EnvSettingsSource
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from deploy.settings_page import description_of, page, variable_of
+from deploy.variables import VARIABLES
 from streaming.exceptions import NotFoundError
 from streaming.settings import Settings, StackFileSource, load_settings
 
@@ -61,30 +65,50 @@ def gateway(as_json: bool) -> None:
 
 
 @command.command()
+@click.option("--describe", is_flag=True, help="what each is for, too, and variables that are no settings")
+@click.option("--markdown", is_flag=True, help="the reference page instead: every default, no value in force")
 @click.option("--json", "as_json", is_flag=True, help="one JSON document, for programs")
-def show(as_json: bool) -> None:
+def show(describe: bool, markdown: bool, as_json: bool) -> None:
     """Each setting with its value (secrets masked), its origin and its environment variable.
 
     \b
     Examples:
       marquee config show
+      marquee config show --describe
       marquee config show --json
+      marquee config show --markdown
     """
+    if markdown:
+        click.echo(page(), nl=False)
+        return
     rows = list(origins(load_settings()))
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
+    last = ("description",) if describe else ("variable",)
+    columns = ("setting", "value", "origin", *last)
+    Console().print(_table(columns, [{**row, "value": _weighed(row)} for row in rows]))
+    if describe:
+        others = [one._asdict() | {"value": os.environ.get(one.name, "")} for one in VARIABLES]
+        Console().print()
+        Console().print(_table(("name", "value", "description"), others))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str | Text]]) -> Table:
     table = Table(box=None)
-    for column in ("setting", "value", "origin", "variable"):
+    for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        colour = "dim" if row["origin"] == "default" else "bold"
-        table.add_row(row["setting"], f"[{colour}]{row['value']}[/]", row["origin"], row["variable"])
-    Console().print(table)
+        table.add_row(*(row[column] for column in columns))
+    return table
+
+
+def _weighed(row: Mapping[str, str]) -> Text:
+    return Text(row["value"], "dim" if row["origin"] == "default" else "bold")
 
 
 def origins(settings: Settings) -> Iterator[dict[str, str]]:
-    """A row for each setting: ``setting``, ``value`` (masked), ``origin``, ``variable``."""
+    """A row for each setting: ``setting``, ``value`` (masked), ``origin``, ``variable``, ``description``."""
     environment = EnvSettingsSource(Settings)()
     stack = StackFileSource(Settings)()
     for path, value in _leaves(settings, ()):
@@ -92,7 +116,8 @@ def origins(settings: Settings) -> Iterator[dict[str, str]]:
             "setting": ".".join(path),
             "value": _shown(path, value),
             "origin": _origin(path, environment, stack),
-            "variable": "MARQUEE_" + "__".join(part.upper().replace(".", "_") for part in path),
+            "variable": variable_of(path),
+            "description": description_of(path),
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from deploy.cli.main import root
 from deploy.stack.layout import layout_of, load_secrets, stack_settings, write_private
 from streaming.exceptions import NotFoundError
 
+PROJECT = Path(__file__).parents[3]
+OWN = {"MARQUEE_MILVUS_TOKEN", "MARQUEE_STACK_ID", "MARQUEE_STACK_SERVICE"}
+"""What the stack says to processes that it starts; nobody else sets them."""
 SECRET = "hunter2hunter2"
 
 
@@ -39,8 +43,41 @@ def test_each_value_names_its_origin(tmp_path: Path) -> None:
         "value": "7",
         "origin": "environment",
         "variable": "MARQUEE_KAFKA__LINGER_MS",
+        "description": "an option of librdkafka, for every Kafka client",
     }
     assert shown["kafka.bootstrap.servers"]["origin"] == "stack file"
+
+
+def test_every_setting_is_described_and_the_page_is_what_the_command_prints(tmp_path: Path) -> None:
+    for row in rows(env={"MARQUEE_HOME": str(tmp_path)}).values():
+        assert row["description"], row["setting"]
+    # whatever is set here, and whatever the stack wrote: the page is of no machine
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "settings.json").write_text("{")
+    env = {"MARQUEE_HOME": str(tmp_path), "MARQUEE_MILVUS__EF": "200", "MARQUEE_KAFKA__LINGER_MS": "7"}
+    printed = CliRunner().invoke(root, ["config", "show", "--markdown"], env=env)
+    assert printed.output == (PROJECT / "docs" / "settings.md").read_text(), (
+        "`marquee config show --markdown > docs/settings.md` writes it anew"
+    )
+
+
+def test_every_variable_that_the_code_names_is_described() -> None:
+    page = (PROJECT / "docs" / "settings.md").read_text()
+    named = {
+        name
+        for room in ("deploy", "handlers", "model_store", "streaming", "trainer")
+        for file in (PROJECT / room).rglob("*.py")
+        for name in re.findall(r'"((?:MARQUEE|DEMO)_[A-Z_]*[A-Z])"', file.read_text())
+    }
+    assert {"MARQUEE_CACHE", "DEMO_EXIT", "MARQUEE_ENGINE_THREADS"} < named
+    assert [name for name in sorted(named - OWN) if f"`{name}`" not in page] == []
+
+
+def test_what_each_is_for_is_shown_and_what_is_no_setting_too(tmp_path: Path) -> None:
+    env = {"MARQUEE_HOME": str(tmp_path), "MARQUEE_CACHE": "/elsewhere", "COLUMNS": "200"}
+    shown = CliRunner().invoke(root, ["config", "show", "--describe"], env=env).output
+    assert re.search(r"milvus\.ef +128 +default +smallest ef", shown)
+    assert re.search(r"MARQUEE_CACHE +/elsewhere +what is fetched", shown)
 
 
 @pytest.mark.parametrize(
