@@ -5,24 +5,14 @@ from __future__ import annotations
 import click
 
 
-class Id(click.ParamType):
-    """An id that is not empty; the gateway knows all other rules.
-
-    Args:
-        blank: white space alone passes too: no such id is stored any more, but one of before can be removed.
-    """
-
-    name = "id"
-
-    def __init__(self, *, blank: bool = False) -> None:
-        self._blank = blank
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """``value`` itself. Raises click.BadParameter where there is nothing in it."""
-        if not value or (not self._blank and not value.strip()):
-            self.fail("the id is empty: was a variable of the shell not set?", param, ctx)
-        return value
+def some_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Callback of an argument: an id in which there is something; the gateway knows all other rules."""
+    removable_id(ctx, param, value.strip())
+    return value
 
 
-ID = Id()
-REMOVED_ID = Id(blank=True)
+def removable_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """As :func:`some_id`, white space alone too: what was stored under such an id before can be removed."""
+    if not value:
+        raise click.BadParameter("the id is empty: was a variable of the shell not set?", ctx, param)
+    return value

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from deploy.cli.client import GatewayClient
-from deploy.cli.ids import ID, REMOVED_ID
+from deploy.cli.ids import removable_id, some_id
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
 from streaming.events import Item
@@ -34,7 +34,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("item", type=ID)
+@click.argument("item", callback=some_id)
 @click.option("--title")
 @click.option("--year", type=int)
 @click.option("--genre", "genres", multiple=True, help="repeat for more")
@@ -77,7 +77,7 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
 
 
 @command.command()
-@click.argument("item", type=ID)
+@click.argument("item", callback=some_id)
 @AS_JSON
 def show(item: str, as_json: bool) -> None:
     """Show film ITEM as the gateway knows it.
@@ -96,7 +96,7 @@ def show(item: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("item", type=REMOVED_ID)
+@click.argument("item", callback=removable_id)
 @AS_JSON
 def remove(item: str, as_json: bool) -> None:
     """Remove film ITEM: it is recommended no more and leaves the profiles of those who liked it.

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deploy.checks.findings import LogFindings, UserRowFindings
-from deploy.cli.ids import REMOVED_ID
+from deploy.cli.ids import removable_id
 from deploy.cli.output import AS_JSON, out, print_json, table, working
 from deploy.cli.settings import load_settings, require_kafka
 from deploy.cli.spaces import SPACE, live_spaces
@@ -119,7 +119,7 @@ def rebuild(space: str | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("user", type=REMOVED_ID)
+@click.argument("user", callback=removable_id)
 @click.option("--prove", is_flag=True, help="then search every topic and local file for what is left")
 @AS_JSON
 def erase(user: str, prove: bool, as_json: bool) -> None:

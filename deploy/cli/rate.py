@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import click
 
 from deploy.cli.client import GatewayClient
-from deploy.cli.ids import ID
+from deploy.cli.ids import some_id
 from deploy.cli.output import AS_JSON, out, print_json
 from deploy.cli.settings import load_settings
 
 
 @click.command()
-@click.argument("user", type=ID)
-@click.argument("item", type=ID)
+@click.argument("user", callback=some_id)
+@click.argument("item", callback=some_id)
 @click.argument("value", type=click.FloatRange(0.5, 5.0), required=False)
 @click.option("--take-back", is_flag=True, help="take the rating back instead")
 @AS_JSON

@@ -6,13 +6,13 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.films import film_table
-from deploy.cli.ids import ID
+from deploy.cli.ids import some_id
 from deploy.cli.output import AS_JSON, out, print_json
 from deploy.cli.settings import load_settings
 
 
 @click.command()
-@click.argument("user", type=ID)
+@click.argument("user", callback=some_id)
 @click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
 @click.option("--genre", help="only films of this genre (`marquee genres` lists them)")
 @click.option("--year-from", type=int, help="only films from this year on")

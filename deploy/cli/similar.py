@@ -6,13 +6,13 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.films import film_table
-from deploy.cli.ids import ID
+from deploy.cli.ids import some_id
 from deploy.cli.output import AS_JSON, out, print_json
 from deploy.cli.settings import load_settings
 
 
 @click.command()
-@click.argument("item", type=ID)
+@click.argument("item", callback=some_id)
 @click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
 @AS_JSON
 def command(item: str, k: int, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deploy.cli.client import GatewayClient
-from deploy.cli.ids import ID
+from deploy.cli.ids import some_id
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
 from streaming.documents import MAX_ITEMS
@@ -29,7 +29,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("user", type=ID)
+@click.argument("user", callback=some_id)
 @click.option(
     "-n", "--limit", type=click.IntRange(1, MAX_ITEMS), default=20, show_default=True, help="newest so many"
 )

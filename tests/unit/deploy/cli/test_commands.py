@@ -14,7 +14,6 @@ from rich.console import Console
 from deploy.cli import config, data, dlq, item, profiles, rate, recommend, rollout, similar, stack, user
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
-from deploy.cli.ids import REMOVED_ID
 from deploy.cli.item import fields_of
 from deploy.cli.output import cell_text
 from deploy.cli.search import heading
@@ -63,10 +62,11 @@ def test_an_empty_id_is_told_before_anybody_is_asked(
 
 
 def test_what_is_removed_may_have_a_blank_id_of_before_but_not_an_empty_one() -> None:
-    for command, words in ((item.command, ["remove"]), (profiles.command, ["erase"])):
-        result = CliRunner().invoke(command, [*words, ""])
+    for command, name in ((item.command, "remove"), (profiles.command, "erase")):
+        result = CliRunner().invoke(command, [name, ""])
         assert (result.exit_code, "the id is empty" in result.output) == (2, True)
-    assert REMOVED_ID.convert(" ", None, None) == " "
+        with command.commands[name].make_context(name, [" "]) as context:
+            assert " " in context.params.values()
 
 
 def test_options_win_over_the_file_and_the_id_is_the_argument() -> None:
