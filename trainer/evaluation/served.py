@@ -35,8 +35,8 @@ from trainer.space.tuning import Say
 
 NEUTRAL_THRESHOLD = 3.0
 WEEK_MS = 7 * 24 * 3600 * 1000
-MOST_LISTS = 20_000
-"""Lists the re-ranker learns from: 400 MB of features."""
+MOST_LISTS = 30_000
+"""Lists the re-ranker learns from: 600 MB of features."""
 
 
 @dataclass(frozen=True)
