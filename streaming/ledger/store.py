@@ -73,6 +73,10 @@ def _checked(path: Path, user_id: object, document: object, crc: object) -> byte
     return document
 
 
+FAILURES = (sqlite3.Error, MemoryError)
+"""Of SQLite: a torn page may claim a row of gigabytes, which it then finds no memory for."""
+
+
 class PartitionStore:
     """One open file. Every method raises StoreError where SQLite or the content fails.
 
@@ -101,7 +105,7 @@ class PartitionStore:
         try:
             reason = self._verify(now_ms, max_age_ms, on_document)
         except (
-            sqlite3.Error,
+            *FAILURES,
             StoreError,
             msgspec.MsgspecError,
             TypeError,
@@ -128,7 +132,7 @@ class PartitionStore:
             row = self._connection.execute(
                 "select document, crc from users where id = ?", (user_id,)
             ).fetchone()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise StoreError(f"{self.path.name}: {error}") from None
         if row is None:
             return None
@@ -162,7 +166,7 @@ class PartitionStore:
             if self._unwiped:
                 # what was deleted lives on in the write-ahead log until it is cut; a reader may hold that up
                 self._unwiped = bool(db.execute("pragma wal_checkpoint(truncate)").fetchone()[0])
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise StoreError(f"{self.path.name}: {error}") from None
 
     def scan(self) -> Iterator[tuple[str, bytes]]:
@@ -170,7 +174,7 @@ class PartitionStore:
         try:
             for user, document, crc in self._connection.execute("select id, document, crc from users"):
                 yield user, _checked(self.path, user, document, crc)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise StoreError(f"{self.path.name}: {error}") from None
 
     def close(self) -> None:
@@ -232,7 +236,7 @@ def read_document(path: Path, user_id: str) -> bytes | None:
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as db:
             row = db.execute("select document, crc from users where id = ?", (user_id,)).fetchone()
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise StoreError(f"{path.name}: {error}") from None
     if row is None:
         return None

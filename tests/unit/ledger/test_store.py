@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streaming.ledger.exceptions import StoreError
@@ -136,6 +136,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
 
 @given(
     at=st.floats(0, 1), size=st.sampled_from([1, 64, 512, 2048, 4096]), filling=st.sampled_from([0, 255, 65])
+)
+@example(at=0.6841950985648181, size=2048, filling=255).via(
+    "a row that claims more bytes than there is memory"
 )
 @settings(max_examples=150)
 def test_a_torn_file_is_begun_anew_or_whole(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.space.cuts import FEW, Cut, few_cuts
+from trainer.space.cuts import FEW, FEW_DRAWS, Cut, few_cuts
 from trainer.space.matrix import Interactions
 from trainer.space.mixing import Mix, Question, choose_mix, hold_weights, served, table_vectors, wanted
 
@@ -73,7 +73,7 @@ def test_another_text_moves_a_rated_film_by_what_is_left_of_it() -> None:
 def test_cuts_leave_films_few_ratings_and_hold_the_others_back() -> None:
     ratings = world()
     rich = ratings.counts()
-    for (cut, thin), count in zip(few_cuts(ratings, 3), FEW, strict=True):
+    for (cut, thin), count in zip(few_cuts(ratings, 3), FEW * FEW_DRAWS, strict=True):
         assert thin.sum() == round((rich > 0).sum() / 4)
         assert np.array_equal(cut.part.counts(), np.where(thin, np.minimum(rich, count), rich))
         assert np.array_equal(cut.part.counts() + cut.held.counts(), rich)
