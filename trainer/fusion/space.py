@@ -22,7 +22,7 @@ from trainer.fusion.frozen import Frozen, patches_of, words_of
 from trainer.fusion.options import SCALES, FusionOptions
 from trainer.progress import Progress
 from trainer.space.choice import RELEVANT
-from trainer.space.cuts import FEW, cold_cuts, rating_cuts
+from trainer.space.cuts import cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
 from trainer.space.mixing import Mix, choose_mix
 from trainer.space.options import AUTO, HALF_COUNTS, SpaceOptions
@@ -163,6 +163,7 @@ def choose_fusion_mix(
     metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
     alone_says = replace(mix, half_count=float("inf"), taste_strength=0.0)
     metrics["validation_ndcg@10_content_only"] = one.score(threshold, relevant, alone_says)
-    for question, count in zip(among_few, FEW, strict=False):
-        metrics[f"few_validation_ndcg@10_{count}"] = question.score(threshold, relevant, mix)
+    if among_few:
+        few = [question.score(threshold, relevant, mix) for question in among_few]
+        metrics["few_validation_ndcg@10"] = float(np.mean(few))
     return mix, metrics

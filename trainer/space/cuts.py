@@ -22,6 +22,7 @@ COLD_CUTS = 3
 FEW = (1, 3, 10)
 """Ratings that are left of a film where films with few of them are asked for."""
 THIN_SHARE = 0.25
+FEW_DRAWS = 3
 
 
 @dataclass(frozen=True)
@@ -84,21 +85,25 @@ def cold_cuts(ratings: Interactions, seed: int) -> list[tuple[Cut, Mask]]:
 def few_cuts(ratings: Interactions, seed: int) -> list[tuple[Cut, Mask]]:
     """All but 1, 3 or 10 ratings of a quarter of the items held back, and which items [items] those are.
 
-    A cut a number of :data:`FEW`; which ratings are left is drawn.
+    A cut a number of :data:`FEW`, over again :data:`FEW_DRAWS` times where there are few ratings; which
+    ratings are left is drawn.
     """
-    rng = np.random.default_rng([seed, 12])
+    cuts = []
     counts = ratings.counts()
     rated = np.flatnonzero(counts > 0)
-    thin = np.zeros(len(counts), dtype=bool)
-    thin[rng.permutation(rated)[: max(1, round(len(rated) * THIN_SHARE))]] = True
-    order = np.lexsort((rng.permutation(len(ratings.items)), ratings.items))
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    # the place of each rating among its item's
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order)) - starts[ratings.items[order]]
-    judged = _some_users(ratings, rng)
-    kept = [~thin[ratings.items] | (place < count) for count in FEW]
-    return [(Cut(ratings.take(keep), ratings.take(~keep & judged)), thin) for keep in kept]
+    for one in range(FEW_DRAWS if len(ratings.values) < FEW_RATINGS else 1):
+        rng = np.random.default_rng([seed, one, 12])
+        thin = np.zeros(len(counts), dtype=bool)
+        thin[rng.permutation(rated)[: max(1, round(len(rated) * THIN_SHARE))]] = True
+        order = np.lexsort((rng.permutation(len(ratings.items)), ratings.items))
+        # the place of each rating among its item's
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order)) - starts[ratings.items[order]]
+        judged = _some_users(ratings, rng)
+        kept = [~thin[ratings.items] | (place < count) for count in FEW]
+        cuts += [(Cut(ratings.take(keep), ratings.take(~keep & judged)), thin) for keep in kept]
+    return cuts
 
 
 def _some_users(ratings: Interactions, rng: np.random.Generator) -> Mask:

@@ -13,7 +13,7 @@ wanted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,7 @@ HOLD = 1.0
 """Ratings at which half of a change of text or poster still reaches a film's vector."""
 POWER = 4
 """Of b: c of three ratings, which says next to nothing, must not count, and that of a hundred count whole."""
-STRENGTHS = (16.0, 0.0, 4.0, 8.0, 32.0)
-"""The search begins with the first."""
+STRENGTHS = (0.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True)
@@ -133,31 +132,18 @@ def choose_mix(
     """Of the mixes that serve all films as well as can be told, the best for films with few ratings.
 
     ``among_all`` rank all items, whose lists hold next to no film with few ratings and so say little of them;
-    ``among_few`` only films of which few ratings are left. First half count and scale, then how far tastes
-    turn content.
+    ``among_few`` only films of which few ratings are left. All are tried: how far tastes may turn content
+    goes with how long it is beside ratings, for profiles are made of both.
     """
-    marks: dict[Mix, Float64] = {}
-
-    def whole(mix: Mix) -> Float64:
-        if mix not in marks:
-            marks[mix] = np.concatenate([one.each(threshold, relevant, mix) for one in among_all])
-        return marks[mix]
-
-    def few(mix: Mix) -> float:
-        scores = [one.score(threshold, relevant, mix) for one in among_few]
-        return float(np.mean(scores)) if scores else 0.0
-
-    def best_of(grid: Sequence[Mix]) -> tuple[Mix, float]:
-        most = max((whole(mix) for mix in grid), key=np.mean)
-        found = {mix: few(mix) for mix in grid if not _clearly_better(most, whole(mix))}
-        return max(found.items(), key=lambda one: (one[1], whole(one[0]).mean()))
-
-    start, _ = best_of([Mix(half, scale, STRENGTHS[0]) for half in halves for scale in scales])
-    best, few_best = best_of([replace(start, taste_strength=one) for one in STRENGTHS])
-    most = max(float(one.mean()) for one in marks.values())
+    grid = [Mix(half, scale, strength) for half in halves for scale in scales for strength in STRENGTHS]
+    whole = {mix: np.concatenate([one.each(threshold, relevant, mix) for one in among_all]) for mix in grid}
+    most = max(whole.values(), key=np.mean)
+    as_good = [mix for mix in grid if not _clearly_better(most, whole[mix])]
+    few = {mix: [one.score(threshold, relevant, mix) for one in among_few] for mix in as_good}
+    best = max(as_good, key=lambda mix: (sum(few[mix]), whole[mix].mean()))
     say(
-        f"{best}: {whole(best).mean():.4f} of {most:.4f} among all films, "
-        f"{few_best:.4f} among films with few ratings"
+        f"{best}: {whole[best].mean():.4f} of {most.mean():.4f} among all films, "
+        f"{np.mean(few[best] or [0]):.4f} among films with few ratings"
     )
     return best
 
