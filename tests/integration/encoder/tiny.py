@@ -16,9 +16,16 @@ FILMS, USERS = 40, 60
 NAME, VERSION = "tiny-encoder", "1"
 
 OPTIONS = SpaceOptions(
-    dim=16, threads=1, neutral_weight=0.5, side_weight=0.0, activity_power=0.0, top_weight=1.0
+    dim=16,
+    threads=1,
+    neutral_weight=0.5,
+    side_weight=0.0,
+    activity_power=0.0,
+    top_weight=1.0,
+    half_count=0.0,
 )
-"""Vectors that do not know genres: people like one each, and a re-ranker that does has much to gain."""
+"""Vectors that know genres neither by themselves nor by who likes a film: people like one each, and a
+re-ranker that knows them has much to gain."""
 
 _WORDS = ("harbour", "robot", "winter", "letter", "desert", "queen", "train", "ghost", "summer", "river")
 _GENRES = ("Drama", "Comedy", "Sci-Fi", "Horror")
