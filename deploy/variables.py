@@ -30,7 +30,11 @@ VARIABLES = (
         "threads of the engine in each worker of TorchServe",
     ),
     Variable("DEMO_EXIT", "", "1: `make demo` and `make rollout-demo` stop the stack when they are done"),
-    Variable("DEMO_PORT_BASE", "8700", "first of the seven ports of the stack that `make demo` starts"),
+    Variable(
+        "DEMO_PORT_BASE",
+        "the last one used here, else 8700",
+        "first of the seven ports of the stack that `make demo` starts",
+    ),
     Variable("DEMO_RATE", "8", "lookups a second of `make rollout-demo`"),
     Variable("DEMO_DATA", "shipped", "folder of the ratings and films that `make rollout-demo` plays"),
     Variable("JAVA_HOME", "the java of PATH", "Java 17 or newer, for Kafka and TorchServe"),

@@ -80,7 +80,9 @@ class LedgerSettings(Section):
     """The fold of ratings into user documents."""
 
     batch: int = Field(100_000, ge=1, description="most records of one transaction")
-    batch_wait_s: float = Field(0.01, gt=0, description="how long a micro-batch waits for its first record")
+    batch_wait_s: float = Field(
+        0.01, gt=0, description="how long a micro-batch gathers more records after its first"
+    )
     cache_documents: int = Field(200_000, ge=1, description="decoded documents kept in memory")
     store_interval_s: float = Field(2.0, gt=0, description="how often committed documents go to SQLite")
     popular_interval_s: float = Field(0.5, gt=0, description="how often changed like counts are published")

@@ -18,6 +18,8 @@ from streaming.exceptions import MarqueeError
 from streaming.posters import InvalidPosterError, check_poster
 
 FIELDS = Item.__struct_fields__
+SAID = ("indexed", "space", "likes")
+"""What `item show` answers beside the film, so that its answer can be changed and put again."""
 LISTS = ("genres", "directors", "cast", "countries", "languages")
 
 
@@ -148,6 +150,8 @@ def fields_of(content: str | None, options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(f"--from is no JSON: {error}") from None
         if not isinstance(fields, dict):
             raise click.UsageError("--from holds no JSON object")
+        for name in SAID:
+            fields.pop(name, None)
         if unknown := [name for name in fields if name not in FIELDS]:
             raise click.UsageError(f"--from: {unknown_field(unknown[0])}")
     given = {name: list(v) if name in LISTS else v for name, v in options.items() if v not in (None, ())}

@@ -64,7 +64,12 @@ def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] | range = ()
 ) -> Table:
     """A table whose columns at the places ``right`` are numbers."""
-    made = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold cyan")
+    made = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold cyan",
+    )
     for place, column in enumerate(columns):
         made.add_column(column, justify="right" if place in right else "left", overflow="fold")
     for row in rows:

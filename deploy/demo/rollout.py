@@ -88,8 +88,9 @@ def retrain(play: Play) -> str:
     options = {"--dim": "dim", "--neutral": "neutral_weight", "--lambda": "lambda"}
     options |= {"--half-count": "half_count", "--penalty": "penalty"}
     # what was chosen on validation for the champion is kept: half of the training is choosing
-    if chosen.get("architecture") == "fusion":
-        # chosen beside the content of the fusion encoder; the linear one that is trained here chooses its own
+    if chosen.get("architecture") == "fusion" or "taste_strength" not in chosen:
+        # chosen beside the content of the fusion encoder, or when it meant something else (docs/train.md):
+        # the linear one that is trained here chooses its own
         del options["--half-count"]
     kept = [word for option, name in options.items() for word in (option, str(chosen[name]))]
     # the space is what is rolled out; a re-ranker would take as long again

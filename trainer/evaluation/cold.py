@@ -22,7 +22,6 @@ from trainer.space.choice import RELEVANT, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
 from trainer.space.targets import Targets
-from trainer.space.tastes import with_tastes
 from trainer.space.train import feature_config
 from trainer.space.tuning import Say
 
@@ -91,11 +90,6 @@ class Case:
     def predicted(self, alike: Likeness, kernel: Kernel) -> Float64:
         """Content vectors [items, dim] by kernel regression on items with ratings."""
         return regress(kernel.matrix(alike), self.targets, self.train.counts(), kernel)
-
-    def turned(self, content: Float64, strength: float) -> Float64:
-        """[items, dim]: ``content``, turned towards the tastes of who liked the films."""
-        liked = self.train.liked(RELEVANT)
-        return with_tastes(content, liked, profiles(liked, self.targets), strength)
 
     def ridge(self, features: Float64, penalty: float) -> Float64:
         """The same by ridge, as the first item encoder does."""

@@ -90,10 +90,8 @@ def draw_cold_start(results: Path, path: Path) -> None:
     counts = sorted(ndcg, key=int)
 
     def draw(axes: Axes) -> None:
-        labels = {"content": "content alone", "ratings": "ratings alone", "both": "both", "served": "served"}
+        labels = {"content": "content alone", "ratings": "ratings alone", "served": "served"}
         for kind, label in labels.items():
-            if kind not in ndcg[counts[0]]:
-                continue
             style = "-" if "alone" in label else "--"
             axes.plot(range(len(counts)), [ndcg[n][kind] for n in counts], style, marker="o", label=label)
         axes.set_xticks(range(len(counts)), counts)

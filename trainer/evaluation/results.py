@@ -19,12 +19,13 @@ from trainer.evaluation.statistics import over_folds
 __all__ = ["ROWS", "data_folder", "input_hash", "is_done", "page", "run_rows"]
 
 Say = Callable[[str], None]
+KINDS_OF_FEW = ("content", "ratings", "served")
 PAGE_NOTE = """# Results
 
 Every figure is made by `marquee evaluate all` (`--only NAME` for one row) from the data that `MARQUEE_DATA`
 names, and written to `results/NAME.json` with the hash of what it was made from. Full ranking, seen films
-excluded, liked means 4 or more; everything was chosen on validation parts of the training ratings. Intervals
-are 95%.
+excluded, liked means 4 or more; everything was chosen on validation parts of the training ratings, but for
+two numbers of which [evaluate.md](evaluate.md#pictures) tells. Intervals are 95%.
 """
 
 
@@ -135,16 +136,8 @@ def _figure(results: list[dict[str, Any]]) -> str:
             + "; p "
             + ", ".join(f"{name} {one['p']:.2g}" for name, one in against.items())
         )
-    kinds = {
-        "content": "content",
-        "ratings": "ratings",
-        "both": "both",
-        "table": "as item tables mix them",
-        "served": "served",
-    }
     return "; ".join(
-        f"{count} ratings: "
-        + ", ".join(f"{said} {one[kind]:.4f}" for kind, said in kinds.items() if kind in one)
+        f"{count} ratings: " + ", ".join(f"{kind} {one[kind]:.4f}" for kind in KINDS_OF_FEW)
         for count, one in sorted(ndcg.items(), key=lambda entry: int(entry[0]))
     )
 

@@ -49,7 +49,7 @@ the user will like next.
 {cut_off}. Fingerprint {data.fingerprint}.
 
 **Figures.** Chosen and measured on a validation part of the training data; `cold` ranks films without any
-rating.
+rating, `few` those of which 1, 3 or 10 ratings are left.
 
 | | |
 |---|---|

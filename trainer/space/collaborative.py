@@ -53,6 +53,6 @@ def item_vectors(w: Float64, vectors: Float64, regularisation: float, dim: int) 
 
 
 def count_weights(counts: npt.NDArray[np.int64] | Float64, half: float) -> Float64:
-    """a = n / (n + ``half``): how far ratings, rather than content, speak for an item with n of them."""
+    """a = n / (n + ``half``): how far ratings, not content, speak for an item of n, or of a power of n."""
     n = counts.astype(np.float64)
     return np.divide(n, n + half, out=np.zeros_like(n), where=n > 0)

@@ -33,6 +33,8 @@ HOLD = 1.0
 """Ratings at which half of a change of text or poster still reaches a film's vector."""
 POWER = 4
 """Of b: c of three ratings, which says next to nothing, must not count, and that of a hundred count whole."""
+MOST_HALF = 1e12
+"""Above it b is 0 for any film, and powers still fit."""
 STRENGTHS = (0.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -65,7 +67,7 @@ def wanted(
 
 def rating_weights(counts: Int64, half: float) -> Float64:
     """float64 [items] in 0..1: b, how far c speaks for a film."""
-    return count_weights(counts.astype(np.float64) ** POWER, half**POWER)
+    return count_weights(counts.astype(np.float64) ** POWER, min(half, MOST_HALF) ** POWER)
 
 
 def hold_weights(counts: Int64) -> Float32:
@@ -149,8 +151,9 @@ def choose_mix(
 
 
 def _clearly_better(found: Float64, than: Float64) -> bool:
-    """Whether ``found`` [users] is above ``than`` [users] by more than one standard error over users.
+    """Whether ``found`` [users] is above ``than`` [users] by more than one standard error.
 
+    A user counts once a cut, as if he were several people.
     As of a tree's size (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3).
     """
     apart = found - than

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from deploy.cli import config, data, dlq, item, profiles, rate, recommend, rollo
 from deploy.cli.dlq import safe_text
 from deploy.cli.films import why
 from deploy.cli.item import fields_of
-from deploy.cli.output import cell_text
+from deploy.cli.output import cell_text, table
 from deploy.cli.search import heading
 from streaming.exceptions import MarqueeError
 
@@ -85,6 +86,19 @@ def test_a_field_that_no_film_has_is_named_with_those_there_are() -> None:
         fields_of('{"title": "T", "yeer": 1999}', {})
     with pytest.raises(click.UsageError, match=r"'rank'\. There are .*poster_sha256$"):
         fields_of('{"title": "T", "rank": 1}', {})
+
+
+def test_what_item_show_answers_can_be_put_again() -> None:
+    shown = {"item_id": "ml:1", "title": "T", "indexed": True, "space": "s", "likes": 3}
+    assert fields_of(json.dumps(shown), {}) == {"title": "T"}
+
+
+def test_ids_in_a_title_are_no_markup() -> None:
+    written = io.StringIO()
+    Console(file=written, width=80).print(table("u[/b][red]: 3 ratings", ("film",), [["ml:1[/b]"]]))
+    said = written.getvalue()
+    assert "u[/b][red]: " in said
+    assert "ml:1[/b]" in said
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def size(path: Path) -> tuple[int, int]:
 def test_the_cold_start_curve_needs_its_row(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--only ml-100k-few"):
         draw_cold_start(tmp_path, tmp_path / "a.png")
-    ndcg = {str(n): {"content": 0.2, "ratings": n / 50, "both": 0.21} for n in (0, 1, 3, 10)}
+    ndcg = {str(n): {"content": 0.2, "ratings": n / 50, "served": 0.21} for n in (0, 1, 3, 10)}
     row = tmp_path / "ml-100k-few.json"
     row.write_text(json.dumps({"result": {"ndcg@10": ndcg}}))
     draw_cold_start(tmp_path, tmp_path / "a.png")

@@ -194,7 +194,7 @@ def test_a_row_is_made_once_and_again_when_its_inputs_change(
 
     def compute(folder: Path, say: object) -> dict[str, object]:
         runs.append((folder / "in.csv").read_text())
-        return {"ndcg@10": {"0": {"content": 0.1, "ratings": 0.2, "both": 0.3}}}
+        return {"ndcg@10": {"0": {"content": 0.1, "ratings": 0.2, "served": 0.3}}}
 
     row = Row("few", "group", "goal", ("in.csv",), compute)
     lost = Row("lost", "other", "goal", ("absent.csv",), compute)
@@ -212,5 +212,5 @@ def test_a_row_is_made_once_and_again_when_its_inputs_change(
     run_rows(out, "", said.append)
     assert runs == ["1", "2"]
     page = (tmp_path / "docs" / "results.md").read_text()
-    assert "both 0.3000" in page
+    assert "served 0.3000" in page
     assert "not run yet" in page

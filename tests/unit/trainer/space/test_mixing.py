@@ -7,7 +7,16 @@ import pytest
 
 from trainer.space.cuts import FEW, FEW_DRAWS, Cut, few_cuts
 from trainer.space.matrix import Interactions
-from trainer.space.mixing import Mix, Question, choose_mix, hold_weights, served, table_vectors, wanted
+from trainer.space.mixing import (
+    Mix,
+    Question,
+    choose_mix,
+    hold_weights,
+    rating_weights,
+    served,
+    table_vectors,
+    wanted,
+)
 
 USERS, FILMS, DIM = 60, 30, 4
 TASTE = np.arange(USERS) % 2
@@ -77,6 +86,13 @@ def test_cuts_leave_films_few_ratings_and_hold_the_others_back() -> None:
         assert thin.sum() == round((rich > 0).sum() / 4)
         assert np.array_equal(cut.part.counts(), np.where(thin, np.minimum(rich, count), rich))
         assert np.array_equal(cut.part.counts() + cut.held.counts(), rich)
+
+
+def test_no_half_count_is_too_large() -> None:
+    weights = rating_weights(np.array([0, 1, 10**6]), 1e300)
+    assert weights[0] == 0
+    assert weights[2] < 1e-20
+    assert np.array_equal(rating_weights(np.array([0, 3]), 0.0), [0.0, 1.0])
 
 
 def said(informed: bool) -> np.ndarray:
