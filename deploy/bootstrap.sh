@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Marquee needs: `bootstrap.sh` the system's part (Java 17+, Maven), `bootstrap.sh venv PYTHON DIR`
-# the virtual environment, from the locks with hashes.
+# Installs what Marquee needs: `bootstrap.sh` the system's part (Java 17+, Maven, and for engines in native code a C++
+# compiler), `bootstrap.sh venv PYTHON DIR` the virtual environment, from the locks with hashes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,11 +8,17 @@ system() {
     local missing=()
     command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
     command -v mvn >/dev/null || missing+=(maven)
-    [ ${#missing[@]} -eq 0 ] && return
-    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    local wanted=("${missing[@]}")
+    # without it films are read by the package's ONNX file, which is slower: no reason to stop
+    command -v g++ >/dev/null || wanted+=(g++)
+    [ ${#wanted[@]} -eq 0 ] && return
+    if [ ${#missing[@]} -eq 0 ] && { [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; }; then
+        return
+    fi
+    local line="apt-get update && apt-get install -y --no-install-recommends ${wanted[*]}"
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "installing ${missing[*]}"
-        bash -c "$line" >/dev/null
+        echo "installing ${wanted[*]}"
+        bash -c "$line" >/dev/null || [ ${#missing[@]} -eq 0 ]
     else
         echo "Marquee needs Java 17 or newer and Maven. Install them with: sudo bash -c '$line'" >&2
         exit 2

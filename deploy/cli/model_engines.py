@@ -18,9 +18,10 @@ PRECISIONS: dict[str, Precision] = {"mixed": "mixed", "bf16": "bf16", "aotinduct
 @click.option(
     "--engine",
     "engines",
-    type=click.Choice(["int8", "bf16", "mixed", "aotinductor", "fp16"]),
+    type=click.Choice(["native", "int8", "bf16", "mixed", "aotinductor", "fp16"]),
     multiple=True,
-    help="which; by default int8, and bf16 where the processor multiplies that, else aotinductor",
+    help="which; native is bf16 where the processor multiplies that, else aotinductor"
+    "  [default: native and int8]",
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="compiled in; workers use 1")
 @AS_JSON
@@ -47,7 +48,8 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
     made: dict[str, str] = {}
     with package_errors(), bars(as_json) as progress:
         package = find(reference, settings.models, trust(settings))
-        for engine in engines or ("bf16" if multiplies_bf16() else "aotinductor", "int8"):
+        native = "bf16" if multiplies_bf16() else "aotinductor"
+        for engine in (native if one == "native" else one for one in engines or ("native", "int8")):
             progress.step(f"{package.manifest.reference}: {engine}")
             if engine in ("int8", "fp16"):
                 made[engine] = str(quantise_package(package) if engine == "int8" else halve_package(package))

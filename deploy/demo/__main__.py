@@ -17,8 +17,10 @@ from deploy.cli.client import GatewayClient
 from deploy.cli.output import working
 from deploy.cli.settings import load_settings
 from deploy.demo import closing, loading, newfilm, people
+from deploy.demo.engine import fastest_engine, make_engine, serving_engine
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage, marquee, until
+from deploy.stack.control import supervisor_pid
 from streaming.exceptions import MarqueeError
 
 READY_TIMEOUT_S = 180.0
@@ -38,9 +40,17 @@ def play(console: Console, report: Report) -> bool:
     """All scenes in order; whether everything holds."""
     began = time.perf_counter()
     report.add(started_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    before = load_settings()
+    running = supervisor_pid(before.home) is not None
+    compiled = make_engine(before, loading.PACKAGE, console)
     settings = loading.start_stack(console)
     space = loading.space_in_service(settings, console)
     report.add(space=space.space, package=f"{space.package}@{space.version}", cpus=os.cpu_count())
+    report.add(engine=serving_engine(settings, loading.PACKAGE))
+    if compiled and running:
+        console.print("[dim]TorchServe runs already: it takes the new engine when it starts anew[/]")
+    else:
+        report.add(engine_measured_best=fastest_engine(settings, loading.PACKAGE))
     with GatewayClient(settings) as gateway:
         stage = Stage(settings, gateway, space, console, report)
         with working("waiting for the gateway to know the space", console=console):

@@ -43,7 +43,14 @@ class Report(Figures):
         gateway, exact = value("new_item_rank_gateway"), value("new_item_rank_exact")
         taste: Mapping[str, Any] = value("taste") or {}
         rate = value("ledger_events_per_second")
+        engine, best = value("engine"), value("engine_measured_best")
         return [
+            Condition(
+                "engine that reads films",
+                engine,
+                f"{best}, measured best here" if best else "any: none was measured here",
+                engine is not None and engine == (best or engine),
+            ),
             equal("ratings acknowledged by Kafka", value("ratings_sent"), RATINGS),
             equal("ratings found in user documents", value("ratings_applied"), RATINGS),
             equal("films with a vector, the new one too", value("items_indexed"), ITEMS + 1),

@@ -25,6 +25,8 @@ class Encoded(msgspec.Struct, frozen=True):
     error: str | None = None
     reads_posters: bool | None = None
     """Whether the encoder reads posters at all; None: it is of a time when none said."""
+    engine: str | None = None
+    """What computed it."""
 
 
 class _Result(msgspec.Struct):
@@ -79,10 +81,10 @@ def decode_answer(body: bytes, count: int) -> tuple[str, list[Encoded]]:
         raise EncoderUnavailableError(f"the item encoder's answer cannot be read: {error}") from None
     if len(answer.results) != count:
         raise EncoderUnavailableError(f"the item encoder answered {len(answer.results)} of {count} films")
-    return answer.package, [_encoded(result, answer.reads_posters) for result in answer.results]
+    return answer.package, [_encoded(result, answer) for result in answer.results]
 
 
-def _encoded(result: _Result, reads_posters: bool | None) -> Encoded:
+def _encoded(result: _Result, answer: _Answer) -> Encoded:
     if result.vector is None:
         return Encoded(None, result.error or "the item encoder gave neither vector nor reason")
     if len(result.vector) % 4:
@@ -90,4 +92,4 @@ def _encoded(result: _Result, reads_posters: bool | None) -> Encoded:
     vector = np.frombuffer(result.vector, dtype="<f4").astype(np.float32)
     if not np.isfinite(vector).all():
         return Encoded(None, "the item encoder gave a vector that is not finite")
-    return Encoded(vector, reads_posters=reads_posters)
+    return Encoded(vector, reads_posters=answer.reads_posters, engine=answer.engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,9 @@ def play(home: Path, **more: str) -> dict[str, Any]:
     assert report["stale"] == report["missing"] == report["orphans"] == 0
     assert report["rating_to_recommendation_ms"]["n"] >= 200
     assert report["new_item_rank_gateway"] == report["new_item_rank_exact"]
+    if shutil.which("g++"):
+        assert report["engine"].startswith("aotinductor"), "compiled for this machine, and taken"
+        assert report["engine"] == report["engine_measured_best"]
     return report
 
 

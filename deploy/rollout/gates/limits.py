@@ -25,6 +25,8 @@ class VerifyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alpha: float
     cosine: float
     length_error: float
+    reduced_cosine: float
+    reduced_length_error: float
     latency_ratio: float
     runs: int
 

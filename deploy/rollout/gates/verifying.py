@@ -41,12 +41,15 @@ def verify_gate(package: Package, champion: Package | None, limits: Limits, spac
         against = champion or package
         other = engine if champion is None else _engine(champion)
         ratio = _ratio(engine, probe.inputs, other, load_probe(against.path / PROBE_FILE).inputs, wanted)
-        remarks = _other_dimensions(package, probe)
+        others = _other_dimensions(package, probe)
+    cosine, length = wanted.cosine, wanted.length_error
+    if engine.reduced_precision:
+        cosine, length = wanted.reduced_cosine, wanted.reduced_length_error
     count = len(probe.vectors)
     rows = (
-        at_most("other dimensions", _exactly(len(remarks), math.inf), 0, 2),
-        at_least("cosine", _exactly(parity.cosine, -1.0), wanted.cosine, count),
-        at_most("length error", _exactly(parity.length_error, math.inf), wanted.length_error, count),
+        at_most("other dimensions", _exactly(len(others), math.inf), 0, 2),
+        at_least("cosine", _exactly(parity.cosine, -1.0), cosine, count),
+        at_most("length error", _exactly(parity.length_error, math.inf), length, count),
         at_most("latency ratio", ratio, wanted.latency_ratio, wanted.runs),
     )
     return Gate(
@@ -55,7 +58,18 @@ def verify_gate(package: Package, champion: Package | None, limits: Limits, spac
         against.manifest.reference,
         limits.version,
         rows,
-        remarks,
+        (*others, *_other_engines(package, engine, against, other)),
+    )
+
+
+def _other_engines(package: Package, engine: Engine, against: Package, other: Engine) -> tuple[str, ...]:
+    """A ratio of times says little of the model where one has an engine made for this machine."""
+    if engine.name == other.name:
+        return ()
+    new, old = package.manifest.reference, against.manifest.reference
+    return (
+        f"{new} is served by {engine.name}, {old} by {other.name}; `marquee model compile` makes this"
+        " machine's engines for either",
     )
 
 

@@ -6,11 +6,14 @@ import errno
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
 import torch
 
+from deploy.rollout.gates.limits import load_limits
+from deploy.rollout.gates.verifying import verify_gate
 from deploy.stack.torchserve import TorchServe
 from handlers.encoding import ItemEncoder
 from handlers.engines.choose import FP16_FILE
@@ -50,6 +53,27 @@ def test_int8_is_taken_once_made_and_passed_over_once_damaged(package: Package) 
     assert find(NAME, package.path.parents[1]).manifest == package.manifest
     path.write_bytes(path.read_bytes()[:-1_000])
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
+
+
+def test_an_engine_in_less_than_float32_passes_the_gate_of_its_own_limits(package: Package) -> None:
+    quantise_package(package)
+    gate = verify_gate(package, None, load_limits())
+    rows = {row.name: row for row in gate.rows}
+    assert rows["length error"].estimate > load_limits().verify.length_error, "no float32 that does this"
+    assert [rows[name].verdict for name in ("cosine", "length error")] == ["passed", "passed"]
+    strict = msgspec.structs.replace(load_limits().verify, reduced_length_error=1e-4)
+    gate = verify_gate(package, None, msgspec.structs.replace(load_limits(), verify=strict))
+    assert gate.verdict == "failed"
+
+
+def test_the_gate_says_when_only_one_side_was_compiled(package: Package, tmp_path: Path) -> None:
+    shutil.copytree(package.path, tmp_path / "elsewhere" / "models" / NAME / VERSION)
+    plain = find(NAME, tmp_path / "elsewhere" / "models")
+    quantise_package(package)
+    (remark,) = verify_gate(plain, package, load_limits()).remarks
+    assert "served by onnxruntime," in remark
+    assert "by onnxruntime-int8; `marquee model compile`" in remark
+    assert verify_gate(package, package, load_limits()).remarks == ()
 
 
 def test_workers_take_what_was_measured_to_be_faster_here(

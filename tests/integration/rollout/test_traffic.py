@@ -178,6 +178,8 @@ refused = 0.05
 alpha = 0.05
 cosine = 0.9999
 length_error = 1e-4
+reduced_cosine = 0.999
+reduced_length_error = 1e-2
 latency_ratio = 1.5
 runs = 10
 [evaluate]
