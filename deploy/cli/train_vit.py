@@ -97,7 +97,7 @@ def vit(
     Exit code 2: a table, poster or weight file is missing or bad; the message names file and row.
     """
     from handlers.vit import ViTConfig
-    from trainer.data.shipped import cache_folder
+    from streaming.cache import cache_folder
     from trainer.exceptions import TrainingError
     from trainer.vision import run_training
     from trainer.vision.options import ViTOptions

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import tarfile
 import tempfile
 from importlib import resources
 from pathlib import Path
 
+from streaming.cache import cache_folder
 from trainer.exceptions import DataError
 
 SHIPPED = "shipped"
@@ -31,13 +31,6 @@ def archive_path() -> Path:
 def poster_frames() -> list[Path]:
     """The shipped poster images: frames of Blender's open films (CC BY, see ATTRIBUTION.txt beside them)."""
     return sorted((archive_path().parent / "frames").glob("*.webp"))
-
-
-def cache_folder() -> Path:
-    """Where opened data lie: ``$MARQUEE_CACHE``, ``$XDG_CACHE_HOME/marquee`` or ``~/.cache/marquee``."""
-    if named := os.environ.get("MARQUEE_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee"
 
 
 def frozen_folder() -> Path:

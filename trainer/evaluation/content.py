@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from handlers.features import side_features
 from handlers.items import EncodeItem, sentence
+from streaming.cache import cache_folder
 from streaming.events import Item
-from trainer.data.shipped import cache_folder
 from trainer.exceptions import DataError
 from trainer.space.embed import embed, text_model
 from trainer.space.train import encode_items, feature_config

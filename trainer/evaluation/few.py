@@ -70,4 +70,4 @@ def mix_of(train: Interactions, alike: Likeness, choice: ColdChoice, say: Say) -
     options = SpaceOptions()
     cuts = rating_cuts(train, options.validation_share, options.seed)
     among_all, among_few = questions(train, targets, None, content, cuts, options)
-    return choose_mix(among_all, among_few, HALF_COUNTS, SCALES, RELEVANT, RELEVANT, say)
+    return choose_mix(among_all, among_few, HALF_COUNTS, SCALES, say)

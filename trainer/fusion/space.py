@@ -21,7 +21,6 @@ from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
 from trainer.fusion.options import SCALES, FusionOptions
 from trainer.progress import Progress
-from trainer.space.choice import RELEVANT
 from trainer.space.cuts import cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
 from trainer.space.mixing import Mix, choose_mix
@@ -146,7 +145,6 @@ def choose_fusion_mix(
     others: the scale says by how much.
     """
     threshold = tuned.choice.like_threshold
-    relevant = RELEVANT if options.like_threshold == AUTO else threshold
     alone = replace(task, options=replace(task.options, folds=1))
 
     def content(part: Interactions, vectors: Float64) -> Float64:
@@ -156,14 +154,14 @@ def choose_fusion_mix(
     cuts = rating_cuts(task.data, options.validation_share, options.seed)[:1]
     among_all, among_few = questions(task.data, task.space, task.entries, content, cuts, options)
     halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
-    mix = choose_mix(among_all, among_few, halves, SCALES, threshold, relevant)
+    mix = choose_mix(among_all, among_few, halves, SCALES)
     one, items = among_all[0], len(task.data.item_ids)
-    summary = one.cut.ranked(one.vectors(threshold, mix), threshold, relevant).summary(items)
+    summary = one.cut.ranked(one.vectors(mix), threshold, options.relevant).summary(items)
     metrics = {f"validation_{name}": value for name, value in summary.items()}
     metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
     alone_says = replace(mix, half_count=float("inf"), taste_strength=0.0)
-    metrics["validation_ndcg@10_content_only"] = one.score(threshold, relevant, alone_says)
+    metrics["validation_ndcg@10_content_only"] = one.score(alone_says)
     if among_few:
-        few = [question.score(threshold, relevant, mix) for question in among_few]
+        few = [question.score(mix) for question in among_few]
         metrics["few_validation_ndcg@10"] = float(np.mean(few))
     return mix, metrics

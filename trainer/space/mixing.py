@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from trainer.evaluation.ranking import profiles
 from trainer.space.collaborative import count_weights
 from trainer.space.cuts import Cut, Mask
 from trainer.space.matrix import Interactions
-from trainer.space.tastes import with_tastes
+from trainer.space.tastes import taste_turn
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -57,12 +58,20 @@ def wanted(
 
     ``ratings`` made c; a like is ``threshold`` or more.
     """
-    scaled = content.astype(np.float64) * mix.content_scale
-    if mix.taste_strength:
-        liked = ratings.liked(threshold)
-        scaled = with_tastes(scaled, liked, profiles(liked, collaborative), mix.taste_strength)
-    b = rating_weights(ratings.counts(), mix.half_count)[:, None]
-    return (1 - b) * scaled + b * collaborative
+    content = content.astype(np.float64)
+    turn = _turn(collaborative, content, ratings, threshold) if mix.taste_strength else np.zeros(1)
+    return _joined(collaborative, content, turn, ratings.counts(), mix)
+
+
+def _turn(collaborative: Float64, content: Float64, ratings: Interactions, threshold: float) -> Float64:
+    liked = ratings.liked(threshold)
+    return taste_turn(content, liked, profiles(liked, collaborative))
+
+
+def _joined(collaborative: Float64, content: Float64, turn: Float64, counts: Int64, mix: Mix) -> Float64:
+    turned = mix.content_scale * (content + mix.taste_strength * turn)
+    b = rating_weights(counts, mix.half_count)[:, None]
+    return (1 - b) * turned + b * collaborative
 
 
 def rating_weights(counts: Int64, half: float) -> Float64:
@@ -101,25 +110,37 @@ def served(
 
 @dataclass(frozen=True)
 class Question:
-    """A cut, and what its part says of the items."""
+    """A cut, and what its part says of the items; asked of many mixes."""
 
     cut: Cut
     collaborative: Float64
     content: npt.NDArray[Any]
+    threshold: float
+    """What a like is."""
+    relevant: float
+    """What a hit is."""
     asked: Mask | None = None
     """[items] that are ranked; all where None."""
 
-    def vectors(self, threshold: float, mix: Mix) -> Float64:
+    @cached_property
+    def _turn(self) -> Float64:
+        return _turn(self.collaborative, self.content.astype(np.float64), self.cut.part, self.threshold)
+
+    @cached_property
+    def _counts(self) -> Int64:
+        return self.cut.part.counts()
+
+    def vectors(self, mix: Mix) -> Float64:
         """float64 [items, dim]: what would be served, unrounded."""
-        return wanted(self.collaborative, self.content, self.cut.part, threshold, mix)
+        return _joined(self.collaborative, self.content.astype(np.float64), self._turn, self._counts, mix)
 
-    def each(self, threshold: float, relevant: float, mix: Mix) -> Float64:
+    def each(self, mix: Mix) -> Float64:
         """[users]: NDCG@10 of what would be served."""
-        return self.cut.ranked(self.vectors(threshold, mix), threshold, relevant, None, self.asked).ndcg
+        return self.cut.ranked(self.vectors(mix), self.threshold, self.relevant, None, self.asked).ndcg
 
-    def score(self, threshold: float, relevant: float, mix: Mix) -> float:
+    def score(self, mix: Mix) -> float:
         """The mean of it."""
-        return float(self.each(threshold, relevant, mix).mean())
+        return float(self.each(mix).mean())
 
 
 def choose_mix(
@@ -127,8 +148,6 @@ def choose_mix(
     among_few: Sequence[Question],
     halves: Sequence[float],
     scales: Sequence[float],
-    threshold: float,
-    relevant: float,
     say: Callable[[str], None] = lambda _: None,
 ) -> Mix:
     """Of the mixes that serve all films as well as can be told, the best for films with few ratings.
@@ -138,10 +157,10 @@ def choose_mix(
     goes with how long it is beside ratings, for profiles are made of both.
     """
     grid = [Mix(half, scale, strength) for half in halves for scale in scales for strength in STRENGTHS]
-    whole = {mix: np.concatenate([one.each(threshold, relevant, mix) for one in among_all]) for mix in grid}
+    whole = {mix: np.concatenate([one.each(mix) for one in among_all]) for mix in grid}
     most = max(whole.values(), key=np.mean)
     as_good = [mix for mix in grid if not _clearly_better(most, whole[mix])]
-    few = {mix: [one.score(threshold, relevant, mix) for one in among_few] for mix in as_good}
+    few = {mix: [one.score(mix) for one in among_few] for mix in as_good}
     best = max(as_good, key=lambda mix: (sum(few[mix]), whole[mix].mean()))
     say(
         f"{best}: {whole[best].mean():.4f} of {most.mean():.4f} among all films, "

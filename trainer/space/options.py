@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.space.choice import RELEVANT
+
 AUTO = -1
 """Says: choose it on a validation part of the training data."""
 
@@ -58,3 +60,8 @@ class SpaceOptions:
     """Of ``fusion``: folder of its checkpoints and logs, gone on with if it is there; empty is a new one."""
     threads: int = 0
     """Of the text model; 0 is one for each core."""
+
+    @property
+    def relevant(self) -> float:
+        """What a hit is on validation: where the threshold of likes is searched, that of all rows."""
+        return RELEVANT if self.like_threshold == AUTO else self.like_threshold

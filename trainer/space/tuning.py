@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.evaluation.ranking import profiles
-from trainer.space.choice import RELEVANT, Choice, Float64, fit_content
+from trainer.space.choice import Choice, Float64, fit_content
 from trainer.space.content import FilmFeatures
 from trainer.space.cuts import Cut, Mask, cold_cuts, few_cuts, rating_cuts
 from trainer.space.matrix import Interactions
@@ -108,10 +108,9 @@ def choose_targets(
 
 def _search(ratings: Interactions, side: Float64 | None, options: SpaceOptions) -> _Search:
     cuts = rating_cuts(ratings, options.validation_share, options.seed)
-    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
-    if any(not (cut.held.values >= relevant).any() for cut in cuts):
+    if any(not (cut.held.values >= options.relevant).any() for cut in cuts):
         raise ValueError("too few liked items to hold some out for validation")
-    return _Search(cuts, side, relevant, _choices(options.regularisation, REGULARISATIONS))
+    return _Search(cuts, side, options.relevant, _choices(options.regularisation, REGULARISATIONS))
 
 
 def _targets(search: _Search, options: SpaceOptions, say: Say) -> Choice:
@@ -144,14 +143,13 @@ def choose_penalty(
 ) -> tuple[float, float]:
     """The ridge penalty that ranks held-out items (a share of all) best among themselves, and its NDCG@10."""
     cuts = cold_cuts(ratings, options.seed)
-    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
     scores = dict.fromkeys(_choices(options.penalty, PENALTIES), 0.0)
     for cut, cold in cuts:
         vectors, counts = choice.vectors(cut.part, features.side), cut.part.counts()
         users = profiles(cut.part.liked(choice.like_threshold), vectors)
         for penalty in scores:
             content = fit_content(features.all, vectors, counts, penalty)
-            ranked = cut.ranked(content, choice.like_threshold, relevant, users, cold)
+            ranked = cut.ranked(content, choice.like_threshold, options.relevant, users, cold)
             scores[penalty] += ranked.summary(int(cold.sum()))["ndcg@10"] / len(cuts)
     best = max(scores, key=lambda one: scores[one])
     return best, scores[best]
@@ -179,19 +177,19 @@ def tune(
 
     among_all, among_few = questions(ratings, base, features.side, regressed, search.cuts, options)
     halves = _choices(options.half_count, HALF_COUNTS)
-    mix = choose_mix(among_all, among_few, halves, SCALES, base.like_threshold, search.relevant, say)
+    mix = choose_mix(among_all, among_few, halves, SCALES, say)
     best = replace(
         base,
         half_count=mix.half_count,
         content_scale=mix.content_scale,
         taste_strength=mix.taste_strength,
     )
-    both = [one.vectors(best.like_threshold, mix) for one in among_all]
+    both = [one.vectors(mix) for one in among_all]
     best = search.score(best, both)
     say(f"penalty {penalty}: {best.validation:.4f}")
     vectors, content = [one.collaborative for one in among_all], [one.content for one in among_all]
     metrics = _metrics(search, best, both, vectors, content)
-    few = [one.score(best.like_threshold, search.relevant, mix) for one in among_few]
+    few = [one.score(mix) for one in among_few]
     if few:
         metrics["few_validation_ndcg@10"] = float(np.mean(few))
     return Tuned(best, metrics | {"cold_validation_ndcg@10": cold})
@@ -209,16 +207,16 @@ def questions(
 
     ``content`` gives content vectors [items, dim] learnt from a part and its collaborative vectors.
     """
-    relevant = RELEVANT if options.like_threshold == AUTO else options.like_threshold
 
     def of(cut: Cut, asked: Mask | None = None) -> Question:
         vectors = targets.vectors(cut.part, side)
-        return Question(cut, vectors, content(cut.part, vectors), asked)
+        said = content(cut.part, vectors)
+        return Question(cut, vectors, said, targets.like_threshold, options.relevant, asked)
 
     few = [
         of(cut, thin)
         for cut, thin in few_cuts(ratings, options.seed)
-        if (cut.held.values >= relevant).any() and (cut.part.values >= targets.like_threshold).any()
+        if (cut.held.values >= options.relevant).any() and (cut.part.values >= targets.like_threshold).any()
     ]
     return [of(cut) for cut in cuts], few
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from handlers.poster_model import load_vit
 from model_store.store import find_source
-from trainer.data.shipped import cache_folder
+from streaming.cache import cache_folder
 from trainer.evaluation.statistics import over_folds
 from trainer.vision.evaluate import by_genre, compare, load_outside, probe_figures
 

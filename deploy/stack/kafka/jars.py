@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.stack.exceptions import MissingToolError, StartError
+from streaming.cache import cache_folder
 
 POM = Path(__file__).with_name("pom.xml")
 INSTALL = "apt-get update && apt-get install -y openjdk-17-jre-headless maven"
@@ -35,13 +36,6 @@ def java() -> str:
     return found
 
 
-def cache() -> Path:
-    """Where Marquee keeps what can be fetched again: ``$MARQUEE_CACHE``, as opened data do."""
-    if named := os.environ.get("MARQUEE_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee"
-
-
 def kafka_jars() -> Path:
     """The folder of the broker's jars; see :func:`jars_of`."""
     return jars_of(POM, "kafka", "Apache Kafka")
@@ -55,7 +49,7 @@ def jars_of(pom: Path, name: str, title: str) -> Path:
         StartError: Maven could not fetch them.
     """
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
-    folder = cache() / f"{name}-{digest}"
+    folder = cache_folder() / f"{name}-{digest}"
     if folder.is_dir():
         return folder
     maven = shutil.which("mvn")

@@ -102,20 +102,20 @@ def said(informed: bool) -> np.ndarray:
 
 
 def of_few(informed: bool) -> list[Question]:
-    return [Question(cut, said(informed), vectors()[1], thin) for cut, thin in few_cuts(world(), 0)]
+    return [Question(cut, said(informed), vectors()[1], 4.0, 4.0, thin) for cut, thin in few_cuts(world(), 0)]
 
 
 def of_all(informed: bool) -> list[Question]:
-    return [Question(Cut(world(0), world(9)), said(informed), vectors()[1])]
+    return [Question(Cut(world(0), world(9)), said(informed), vectors()[1], 4.0, 4.0)]
 
 
 def chosen(among_all: list[Question], among_few: list[Question]) -> float:
-    return choose_mix(among_all, among_few, (0.0, 100.0), (1.0,), 4.0, 4.0).half_count
+    return choose_mix(among_all, among_few, (0.0, 100.0), (1.0,)).half_count
 
 
 def test_films_with_few_ratings_decide_where_all_films_cannot_tell() -> None:
     nothing = np.zeros((FILMS, DIM))
-    alike = [Question(Cut(world(0), world(9)), nothing, nothing)]
+    alike = [Question(Cut(world(0), world(9)), nothing, nothing, 4.0, 4.0)]
     assert chosen(alike, of_few(True)) == 0.0
     assert chosen(alike, of_few(False)) == 100.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from trainer.space.tastes import with_tastes
+from trainer.space.tastes import taste_turn
 
 USERS, FILMS, DIM = 40, 6, 4
 
@@ -26,7 +26,7 @@ def likes(*pairs: tuple[int, int]) -> sp.csr_matrix:
 
 def test_a_film_comes_nearer_to_people_like_those_who_liked_it() -> None:
     content, profiles = world()
-    turned = with_tastes(content, likes((0, 2), (1, 2)), profiles, 1.0)
+    turned = content + taste_turn(content, likes((0, 2), (1, 2)), profiles)
     before, after = profiles @ content[2], profiles @ turned[2]
     gain = after - before
     # people of the same taste who have not rated it gain, the others lose
@@ -38,17 +38,16 @@ def test_a_film_comes_nearer_to_people_like_those_who_liked_it() -> None:
 
 def test_what_everybody_likes_alike_stays_as_it_is() -> None:
     content, profiles = world()
-    turned = with_tastes(content, likes(*((user, 3) for user in range(USERS))), profiles, 2.0)
-    assert np.allclose(turned, content)
+    assert np.allclose(taste_turn(content, likes(*((user, 3) for user in range(USERS))), profiles), 0)
 
 
-def test_more_likes_of_one_taste_turn_further_and_never_past_the_strength() -> None:
+def test_more_likes_of_one_taste_turn_further_and_never_past_a_limit() -> None:
     content, profiles = world()
     profiles[: USERS // 2] = [1, 0, 0, 0]
     moved = []
     for n in (1, 3, 10):
-        turned = with_tastes(content, likes(*((user, 0) for user in range(n))), profiles, 1.0)
-        moved.append(np.linalg.norm(turned[0] - content[0]))
+        turn = taste_turn(content, likes(*((user, 0) for user in range(n))), profiles)
+        moved.append(np.linalg.norm(turn[0]))
     assert moved[0] < moved[1] < moved[2]
     assert np.allclose(np.array(moved) / moved[0], np.array([1, 3 * 31 / 33, 10 * 31 / 40]))
 
@@ -56,7 +55,7 @@ def test_more_likes_of_one_taste_turn_further_and_never_past_the_strength() -> N
 def test_people_without_a_profile_say_nothing() -> None:
     content, profiles = world()
     profiles[5] = 0
-    assert np.array_equal(with_tastes(content, likes((5, 1)), profiles, 1.0), content)
-    one = with_tastes(content, likes((0, 1)), profiles, 1.0)
-    assert np.allclose(with_tastes(content, likes((0, 1), (5, 1)), profiles, 1.0), one)
-    assert np.array_equal(with_tastes(content, likes((5, 1)), profiles * 0, 1.0), content)
+    assert not taste_turn(content, likes((5, 1)), profiles).any()
+    one = taste_turn(content, likes((0, 1)), profiles)
+    assert np.allclose(taste_turn(content, likes((0, 1), (5, 1)), profiles), one)
+    assert not taste_turn(content, likes((5, 1)), profiles * 0).any()
