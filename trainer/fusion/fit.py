@@ -46,11 +46,11 @@ class Task:
         """[items, dim]: collaborative vectors of ``data``."""
         return self.space.vectors(data, self.entries)
 
-    def aims(self, targets: Float64, length_power: float) -> Float64:
+    def aims(self, targets: Float64, shape: Shape) -> Float64:
         """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
         lengths = np.linalg.norm(targets, axis=1, keepdims=True)
-        shorter = np.divide(targets, lengths**length_power, where=lengths > 0, out=targets * 0)
-        out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** self.options.rank_power
+        shorter = np.divide(targets, lengths**shape.length_power, where=lengths > 0, out=targets * 0)
+        out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** shape.rank_power
         return out
 
 
@@ -118,7 +118,7 @@ def base_says(
 
 def start_of(options: FusionOptions) -> Shape:
     """Where the search begins."""
-    return Shape(options.kernel, options.penalty, options.length_power)
+    return Shape(options.kernel, options.penalty, options.length_power, options.rank_power)
 
 
 def lesson_of(
@@ -136,7 +136,7 @@ def lesson_of(
     names = VARIANTS if task.options.folds > 1 else VARIANTS[:1]
     variants = {name: films.compared(name) for name in names}
     limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
-    power, aims = task.options.rating_power, task.aims(targets, shape.length_power)
+    power, aims = task.options.rating_power, task.aims(targets, shape)
     base = fit_base(likeness, variants, aims[rows], counts[rows], shape.penalty, power, limit, folds, seed)
     liked = data.liked(task.space.like_threshold)
     lesson = Lesson(films, base.held_out, aims[rows], counts[rows], profiles(liked, targets), liked[:, rows])
@@ -184,7 +184,7 @@ class _Exam:
         counts = self.cut.part.counts()
         rows = np.flatnonzero(counts > 0)
         likeness = empty_likeness(task.config, shape.kernel, task.films.patches.shape[2])
-        aims, options = task.aims(self.targets, shape.length_power)[rows], task.options
+        aims, options = task.aims(self.targets, shape)[rows], task.options
         anchors = min(ANCHORS, options.anchors)
         base = fit_base(
             likeness,

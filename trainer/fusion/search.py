@@ -12,6 +12,7 @@ from handlers.fusion import Likeness
 from trainer.fusion.marks import Marks
 
 GRID: dict[str, tuple[float, ...]] = {
+    "rank_power": (0.1, 0.0, -0.2),
     "length_power": (0.0, 0.5),
     "penalty": (0.1, 0.3, 1.0),
     "poster": (0.0, 0.4),
@@ -30,13 +31,14 @@ class Shape:
     penalty: float
     length_power: float
     """Content aims at c / |c|^this: lengths are long-tailed, and a few famous films would decide all."""
+    rank_power: float
+    """And at direction d times d^this: later directions say finer things of ratings, which content guesses
+    less well, but lambda shrinks them more already."""
 
     def change(self, name: str, value: float) -> Shape:
         """With another value of a field of its own or of its kernel."""
-        if name == "penalty":
-            return replace(self, penalty=value)
-        if name == "length_power":
-            return replace(self, length_power=value)
+        if name in ("penalty", "length_power", "rank_power"):
+            return replace(self, **{name: value})  # type: ignore[arg-type]
         return replace(self, kernel=msgspec.structs.replace(self.kernel, **{name: value}))
 
 

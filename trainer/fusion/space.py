@@ -117,6 +117,7 @@ def fusion_side(
         "anchors": known.anchors,
         "base_penalty": choice.shape.penalty,
         "base_length_power": choice.shape.length_power,
+        "base_rank_power": choice.shape.rank_power,
         "epochs": choice.epochs,
         "correction_gain": choice.gain,
         "correction": f"width {known.width}, depth {known.depth}, ranking loss {sizes.ranking}",

@@ -11,7 +11,7 @@ from trainer.fusion.marks import Marks, marks_of
 from trainer.fusion.options import ALL, GAINS, NO_TEXT, VARIANTS
 from trainer.fusion.search import Shape, search_shape
 
-START = Shape(KernelConfig(poster=0.2), 0.3, 0.25)
+START = Shape(KernelConfig(poster=0.2), 0.3, 0.25, -0.1)
 USERS = 400
 NOISE = np.random.default_rng(0).normal(0, 1, USERS)
 NOISE -= NOISE.mean()
