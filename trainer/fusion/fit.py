@@ -46,13 +46,6 @@ class Task:
         """[items, dim]: collaborative vectors of ``data``."""
         return self.space.vectors(data, self.entries)
 
-    def aims(self, targets: Float64, shape: Shape) -> Float64:
-        """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
-        lengths = np.linalg.norm(targets, axis=1, keepdims=True)
-        shorter = np.divide(targets, lengths**shape.length_power, where=lengths > 0, out=targets * 0)
-        out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** shape.rank_power
-        return out
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -136,7 +129,7 @@ def lesson_of(
     names = VARIANTS if task.options.folds > 1 else VARIANTS[:1]
     variants = {name: films.compared(name) for name in names}
     limit, folds, seed = task.options.anchors, task.options.folds, task.options.seed
-    power, aims = task.options.rating_power, task.aims(targets, shape)
+    power, aims = task.options.rating_power, shape.aims(targets)
     base = fit_base(likeness, variants, aims[rows], counts[rows], shape.penalty, power, limit, folds, seed)
     liked = data.liked(task.space.like_threshold)
     lesson = Lesson(films, base.held_out, aims[rows], counts[rows], profiles(liked, targets), liked[:, rows])
@@ -184,7 +177,7 @@ class _Exam:
         counts = self.cut.part.counts()
         rows = np.flatnonzero(counts > 0)
         likeness = empty_likeness(task.config, shape.kernel, task.films.patches.shape[2])
-        aims, options = task.aims(self.targets, shape)[rows], task.options
+        aims, options = shape.aims(self.targets)[rows], task.options
         anchors = min(ANCHORS, options.anchors)
         base = fit_base(
             likeness,

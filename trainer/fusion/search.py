@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from handlers.config import EncoderConfig, KernelConfig
 from handlers.fusion import Likeness
 from trainer.fusion.marks import Marks
+
+Float64 = npt.NDArray[np.float64]
 
 GRID: dict[str, tuple[float, ...]] = {
     "rank_power": (0.1, 0.0, -0.2),
@@ -34,6 +38,13 @@ class Shape:
     rank_power: float
     """And at direction d times d^this: later directions say finer things of ratings, which content guesses
     less well, but lambda shrinks them more already."""
+
+    def aims(self, targets: Float64) -> Float64:
+        """[items, dim]: what content is to say of films whose collaborative vectors are ``targets``."""
+        lengths = np.linalg.norm(targets, axis=1, keepdims=True)
+        shorter = np.divide(targets, lengths**self.length_power, where=lengths > 0, out=targets * 0)
+        out: Float64 = shorter * np.arange(1, targets.shape[1] + 1) ** self.rank_power
+        return out
 
     def change(self, name: str, value: float) -> Shape:
         """With another value of a field of its own or of its kernel."""

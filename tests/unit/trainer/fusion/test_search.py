@@ -44,6 +44,15 @@ def test_what_is_best_already_stays() -> None:
     assert search_shape(lambda shape: marks(np.full(3, float(shape == START))), START) == START
 
 
+def test_content_aims_at_shorter_vectors_and_at_first_directions() -> None:
+    """Powers of length and of the direction's number; a film without ratings stays at nothing."""
+    targets = np.array([[16.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
+    shape = Shape(KernelConfig(), 0.3, length_power=0.5, rank_power=-1.0)
+    np.testing.assert_allclose(shape.aims(targets), [[4.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    found = search_shape(lambda one: marks(np.full(3, -abs(one.rank_power + 0.2))), START)
+    assert found.rank_power == -0.2
+
+
 def test_what_may_be_chance_changes_nothing() -> None:
     """Without posters a little better on the mean: less than users differ by, then more."""
 
