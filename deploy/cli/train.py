@@ -39,7 +39,7 @@ def command() -> None:
     \b
     Examples:
       marquee train space --data shipped --version 3
-      marquee train space --poster-model poster-encoder@1 --posters "$MARQUEE_DATA" --version 3
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 3
       marquee train space --data shipped --name film-space --out packages
       marquee train vit --data "$MARQUEE_DATA" --version 2
     """
@@ -180,7 +180,7 @@ def space(
     \b
     Examples:
       marquee train space --version 3
-      marquee train space --poster-model poster-encoder@1 --posters "$MARQUEE_DATA" --version 3
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 3
     """
     if (posters or work) and not poster_model:
         raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")

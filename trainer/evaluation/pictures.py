@@ -19,6 +19,7 @@ from trainer.space.train import encode_items
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAP_FILE, COLD_FILE, CURVES_FILE = "space.png", "few-ratings.png", "learning.png"
 FILMS = 1_500
@@ -105,7 +106,7 @@ def draw_cold_start(results: Path, path: Path) -> None:
 
 
 def draw_curves(log: Path, path: Path) -> None:
-    """Every figure of a training's ``log.csv`` by epoch, each scaled to its own largest magnitude.
+    """A panel for each figure of a training's ``log.csv``, by epoch: of training and of validation.
 
     Raises:
         TrainingError: if there is no such log, or it is empty.
@@ -113,27 +114,41 @@ def draw_curves(log: Path, path: Path) -> None:
     rows = read_log(log)
     if not rows:
         raise TrainingError(f"{log} holds no epoch")
-    names = [name for name in rows[0] if name not in ("epoch", "rate")]
+    panels: dict[str, list[str]] = {}
+    for name in rows[0]:
+        if name not in ("epoch", "rate"):
+            panels.setdefault(name.removeprefix("train_").removeprefix("val_"), []).append(name)
 
-    def draw(axes: Axes) -> None:
-        for name in names:
+    def panel(axes: Axes, figure: str) -> None:
+        for name in panels[figure]:
             points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
-            largest = max((abs(value) for _, value in points), default=0.0)
-            if largest:
-                shown = [value / largest for _, value in points]
-                axes.plot([at for at, _ in points], shown, marker=".", label=f"{name} (1 = {largest:.4g})")
-        axes.set_xlabel("epoch")
-        axes.set_title(f"{log.parent.name}/{log.name}")
+            part, style = ("training", "--") if name.startswith("train_") else ("validation", "-")
+            axes.plot(*zip(*points, strict=True), style, marker=".", markersize=3, label=part)
+        axes.set_title(figure, fontsize=9)
         axes.legend(fontsize=7)
 
-    _save(path, draw)
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = _figure((4 * columns, 3 * lines))
+    for place, name in enumerate(panels, 1):
+        panel(figure.add_subplot(lines, columns, place), name)
+    figure.suptitle(f"{log.parent.name}, by epoch")
+    _write(figure, path)
 
 
 def _save(path: Path, draw: Callable[[Axes], None]) -> None:
+    figure = _figure((8, 6))
+    draw(figure.add_subplot())
+    _write(figure, path)
+
+
+def _figure(inches: tuple[float, float]) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6), dpi=110, layout="constrained")
-    draw(figure.add_subplot())
+    return Figure(figsize=inches, dpi=110, layout="constrained")
+
+
+def _write(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".writing.png")
     # no version of the library in the file: the same picture gives the same bytes

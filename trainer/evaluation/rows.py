@@ -174,7 +174,7 @@ ROWS: tuple[Row, ...] = (
         ">= 0.33 NDCG@10 among cold films; text and poster beat shuffled and random, p < 0.01",
         ("ml-100k/u.data", "ml-100k/u.item", "plots/ml-100k_omdb.jsonl", "poster_map.csv"),
         fusion_row,
-        revision=2,
+        revision=3,
     ),
     *(
         Row(

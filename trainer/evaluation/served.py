@@ -25,7 +25,7 @@ from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side
 from trainer.reranker.lists import Float32, Ints, Known, join, known, make_lists, retrieve
-from trainer.reranker.network import LearningOptions
+from trainer.reranker.network import options_for
 from trainer.reranker.train import Trained, train_reranker
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
@@ -128,7 +128,8 @@ def train_served_reranker(
             )
         )
         say(f"lists {number + 1} of {parts}")
-    trained = train_reranker(join(lists), LearningOptions(seed=seed))
+    joined = join(lists)
+    trained = train_reranker(joined, options_for(len(joined.users), seed))
     if trained is not None:
         gate = trained.gate
         say(f"re-ranker: {gate.plain:.4f} -> {gate.reranked:.4f}, gain {gate.gain}, passed {gate.passed}")

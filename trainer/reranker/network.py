@@ -17,6 +17,9 @@ CLIP = 5.0
 """Standardised features are cut to -CLIP..CLIP, so that nothing unforeseen runs away."""
 
 
+MANY_LISTS = 15_000
+
+
 @dataclass(frozen=True)
 class LearningOptions:
     """How one member of the ensemble learns."""
@@ -28,6 +31,16 @@ class LearningOptions:
     dropout: float = 0.1
     batch: int = 96
     seed: int = 0
+
+
+def options_for(lists: int, seed: int) -> LearningOptions:
+    """What is learnt from so many lists: with many, more weights for longer.
+
+    On validation lists of ML-1M (24,160) that gains 0.0017 of NDCG@10; on those of ML-100K (4,715) nothing.
+    """
+    if lists < MANY_LISTS:
+        return LearningOptions(seed=seed)
+    return LearningOptions(hidden=(64, 32), epochs=16, seed=seed)
 
 
 class Network(nn.Module):

@@ -9,7 +9,7 @@ from streaming.exceptions import ConfigurationError
 from streaming.settings import Settings
 
 
-@pytest.mark.parametrize("reference", ["poster-encoder@1", "text-encoder@1"])
+@pytest.mark.parametrize("reference", ["poster-encoder@2", "text-encoder@1"])
 def test_only_an_item_encoder_serves_a_space(bare_settings: Settings, reference: str) -> None:
     with pytest.raises(ConfigurationError, match="served by an item encoder"):
         require_item_encoder(bare_settings, reference)

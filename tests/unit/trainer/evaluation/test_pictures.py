@@ -55,9 +55,9 @@ def test_learning_curves_come_from_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     with pytest.raises(TrainingError, match="holds no epoch"):
         draw_curves(log, tmp_path / "a.png")
-    log.write_text("epoch,rate,loss,val_map\n0,0.1,2.0,0.1\n1,0.1,1.5,\n")
+    log.write_text("epoch,rate,train_loss,val_loss,val_map\n0,0.1,2.0,2.5,0.1\n1,0.1,1.5,2.4,\n")
     draw_curves(log, tmp_path / "a.png")
-    assert size(tmp_path / "a.png") == (880, 660)
+    assert size(tmp_path / "a.png") == (2 * 440, 330), "a panel each for loss and map"
 
 
 def test_tags_are_joined_whatever_their_case_and_rare_ones_left_out(tmp_path: Path) -> None:
