@@ -26,17 +26,17 @@ class FusionOptions:
     mlp_ratio: int = 2
     anchors: int = 2048
     """At most; the films with most ratings."""
-    kernel: KernelConfig = field(default_factory=lambda: KernelConfig(names=0.15, poster=0.2))
-    """Where the search for the base's begins. Names and posters: as they rank cold films of ML-1M best
-    (posters 0.2 to 1.0 alike)."""
+    kernel: KernelConfig = field(default_factory=lambda: KernelConfig(names=0.15, poster=0.05))
+    """Where the search for the base's begins. Names and posters: as they rank cold films of ML-1M and of
+    ml-latest-small best."""
     penalty: float = 0.3
     """Of the base, where the search begins."""
     rating_power: float = 0.0
     """Films weigh by this power of their number of ratings in the base."""
     length_power: float = 0.25
     """Of the base, see :class:`trainer.fusion.search.Shape`; where the search begins."""
-    rank_power: float = -0.1
-    """As ``length_power``; as it ranks cold films of ML-1M best (-0.1 and -0.2 alike)."""
+    rank_power: float = 0.0
+    """As ``length_power``; ML-1M would have less, ml-latest-small more."""
     folds: int = 5
     """Of films, for a base that has not seen what the correction learns from."""
     epochs: int = 24

@@ -16,10 +16,10 @@ from trainer.fusion.marks import Marks
 Float64 = npt.NDArray[np.float64]
 
 GRID: dict[str, tuple[float, ...]] = {
-    "rank_power": (0.1, 0.0, -0.2),
+    "rank_power": (0.1, -0.1),
     "length_power": (0.0, 0.5),
     "penalty": (0.1, 0.3, 1.0),
-    "poster": (0.0, 0.4),
+    "poster": (0.0, 0.2),
     "text": (1.0, 2.5),
     "genres": (0.4, 1.0),
 }
