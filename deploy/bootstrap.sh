@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Marquee needs: `bootstrap.sh` the system's part (Java 17+, Maven, and for engines in native code a C++
-# compiler), `bootstrap.sh venv PYTHON DIR` the virtual environment, from the locks with hashes.
+# Installs what Marquee needs: `bootstrap.sh` the system's part (Java 17+, Maven), `bootstrap.sh venv PYTHON DIR` the
+# virtual environment, from the locks with hashes, and once a C++ compiler for engines in native code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,21 +8,25 @@ system() {
     local missing=()
     command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
     command -v mvn >/dev/null || missing+=(maven)
-    local wanted=("${missing[@]}")
-    # without it films are read by the package's ONNX file, which is slower: no reason to stop
-    command -v g++ >/dev/null || wanted+=(g++)
-    [ ${#wanted[@]} -eq 0 ] && return
-    if [ ${#missing[@]} -eq 0 ] && { [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; }; then
-        return
-    fi
-    local line="apt-get update && apt-get install -y --no-install-recommends ${wanted[*]}"
+    [ ${#missing[@]} -eq 0 ] && return
+    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "installing ${wanted[*]}"
-        bash -c "$line" >/dev/null || [ ${#missing[@]} -eq 0 ]
+        echo "installing ${missing[*]}"
+        bash -c "$line" >/dev/null
     else
         echo "Marquee needs Java 17 or newer and Maven. Install them with: sudo bash -c '$line'" >&2
         exit 2
     fi
+}
+
+# Without it films are read by a package's ONNX file, which is slower: no reason to stop.
+compiler() {
+    command -v g++ >/dev/null && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing g++"
+        bash -c "apt-get update && apt-get install -y --no-install-recommends g++" >/dev/null && return
+    fi
+    echo "g++ is not here: models are not compiled for this machine (marquee model compile)" >&2
 }
 
 environment() {
@@ -40,6 +44,6 @@ environment() {
 
 case ${1:-system} in
 system) system ;;
-venv) environment "$2" "$3" ;;
+venv) compiler; environment "$2" "$3" ;;
 *) echo "usage: bootstrap.sh [system | venv PYTHON DIR]" >&2; exit 2 ;;
 esac

@@ -38,10 +38,10 @@ def command() -> None:
 
     \b
     Examples:
-      marquee train space --data shipped --version 3
-      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 3
+      marquee train space --data shipped --version 4
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 4
       marquee train space --data shipped --name film-space --out packages
-      marquee train vit --data "$MARQUEE_DATA" --version 2
+      marquee train vit --data "$MARQUEE_DATA" --version 3
     """
 
 
@@ -179,8 +179,8 @@ def space(
 
     \b
     Examples:
-      marquee train space --version 3
-      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 3
+      marquee train space --version 4
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 4
     """
     if (posters or work) and not poster_model:
         raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")

@@ -92,7 +92,7 @@ def vit(
 
     \b
     Example:
-      marquee train vit --data "$MARQUEE_DATA" --version 2 --epochs 40
+      marquee train vit --data "$MARQUEE_DATA" --version 3 --epochs 40
 
     Exit code 2: a table, poster or weight file is missing or bad; the message names file and row.
     """

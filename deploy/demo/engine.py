@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from rich.console import Console
 
 from deploy.demo.stage import DemoError, marquee
@@ -16,29 +19,31 @@ THREADS = 1
 """Of a worker; native code is compiled for so many."""
 
 
-def make_engine(settings: Settings, reference: str, console: Console) -> bool:
-    """Compiles ``reference`` for this machine and measures its engines, once; whether it was done just now.
+def make_engine(settings: Settings, reference: str, console: Console) -> None:
+    """Compiles ``reference`` for this machine and measures its engines, if that was not done before.
 
-    Without a C++ compiler the package's ONNX file serves, as it does anyway.
+    Without a C++ compiler the package's ONNX file serves.
 
     Raises:
         MarqueeError: there is no such package, or it may not be loaded.
     """
     with package_errors():
         if load_speeds(obtain(reference, settings).path, THREADS) is not None:
-            return False
+            return
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        console.print("[yellow]no g++ here: films are read by the package's ONNX file, which is slower[/]")
+        return
     console.print(f"[bold]{reference}[/] is compiled for this machine, a minute or two", highlight=False)
     try:
         marquee("model", "compile", reference, "--engine", "native")
     except DemoError:
-        console.print("[yellow]so its ONNX file serves it, which is slower[/]", highlight=False)
-        return False
-    return True
+        console.print("[yellow]so films are read by its ONNX file, which is slower[/]", highlight=False)
 
 
 def fastest_engine(settings: Settings, reference: str) -> str | None:
     """The engine that was measured to be the one to take here; ``None`` if none was measured."""
-    tried = candidates(obtain(reference, settings).path, THREADS)
+    with package_errors():
+        tried = candidates(obtain(reference, settings).path, THREADS)
     return next((one.name for one in tried if one.measured_ms is not None), None)
 
 

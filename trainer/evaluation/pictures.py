@@ -105,6 +105,11 @@ def draw_cold_start(results: Path, path: Path) -> None:
     _save(path, draw)
 
 
+def part_of(name: str) -> str:
+    """Of which films a column of a log speaks."""
+    return "validation" if name.startswith("val_") else "training"
+
+
 def draw_curves(log: Path, path: Path) -> None:
     """A panel for each figure of a training's ``log.csv``, by epoch: of training and of validation.
 
@@ -122,10 +127,12 @@ def draw_curves(log: Path, path: Path) -> None:
     def panel(axes: Axes, figure: str) -> None:
         for name in panels[figure]:
             points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
-            part, style = ("training", "--") if name.startswith("train_") else ("validation", "-")
-            axes.plot(*zip(*points, strict=True), style, marker=".", markersize=3, label=part)
+            if points:
+                style = "-" if part_of(name) == "validation" else "--"
+                axes.plot(*zip(*points, strict=True), style, marker=".", markersize=3, label=part_of(name))
         axes.set_title(figure, fontsize=9)
-        axes.legend(fontsize=7)
+        if axes.lines:
+            axes.legend(fontsize=7)
 
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)

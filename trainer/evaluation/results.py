@@ -86,16 +86,18 @@ def run_rows(out: Path, only: str, say: Say) -> None:
             "seconds": round(time.monotonic() - started, 1),
         }
         _write(out / f"{row.name}.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
-    _write(out.parent / "results.md", page(out))
+    _write(out.parent / "results.md", page(out, data))
 
 
-def page(out: Path) -> str:
-    """The page from the rows' files."""
-    found = {}
+def page(out: Path, data: Path) -> str:
+    """The page from the rows' files; of how many the code has changed since, as far as ``data`` tells."""
+    found, older = {}, set()
     for row in ROWS:
         path = out / f"{row.name}.json"
         if path.is_file():
             found[row.name] = json.loads(path.read_bytes())["result"]
+            if input_hash(row, data) is not None and not is_done(row, data, out):
+                older.add(row.name)
     lines = [PAGE_NOTE, "| what | goal | figure | command |", "|---|---|---|---|"]
     for group in dict.fromkeys(row.group for row in ROWS):
         rows = [row for row in ROWS if row.group == group]
@@ -104,6 +106,8 @@ def page(out: Path) -> str:
         figure = _figure(results) if results else "not run yet"
         if results and missing:
             figure += f" ({missing} of {len(rows)} not run yet)"
+        if old := sum(row.name in older for row in rows):
+            figure += f" ({old} of {len(rows)} by an earlier revision)"
         prefix = rows[0].name if len(rows) == 1 else rows[0].name.rstrip("0123456789")
         lines.append(f"| {group} | {rows[0].goal} | {figure} | `marquee evaluate all --only {prefix}` |")
     return "\n".join(lines) + "\n"
@@ -113,7 +117,7 @@ def _figure(results: list[dict[str, Any]]) -> str:
     if "search" in results[0]:
         found, against = results[0]["search"], results[0]["against"]
         shown = "; ".join(f"{name} {one}" for name, one in found.items())
-        return f"{shown}; @2 - @1 {against['difference']['mean']:.4f}, p {against['p']:.2g}"
+        return f"{shown}; @3 - @1 {against['difference']['mean']:.4f}, p {against['p']:.2g}"
     if "map" in results[0]:
         return "; ".join(f"{name} {one}" for name, one in results[0]["map"].items())
     ndcg = results[0]["ndcg@10"]

@@ -25,7 +25,7 @@ from trainer.evaluation.ranking import RankingScores, rank
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.space.train import encode_items
 
-PACKAGES = ("item-encoder@1", "item-encoder@2")
+PACKAGES = ("item-encoder@1", "item-encoder@3")
 LEAST = 5
 """Films that a tag must have been given to."""
 

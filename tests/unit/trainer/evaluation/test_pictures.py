@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.evaluation.pictures import OTHER, colour_of, draw_cold_start, draw_curves, plane
+from trainer.evaluation.pictures import OTHER, colour_of, draw_cold_start, draw_curves, part_of, plane
 from trainer.evaluation.search import tagged
 from trainer.exceptions import TrainingError
 
@@ -55,9 +55,10 @@ def test_learning_curves_come_from_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     with pytest.raises(TrainingError, match="holds no epoch"):
         draw_curves(log, tmp_path / "a.png")
-    log.write_text("epoch,rate,train_loss,val_loss,val_map\n0,0.1,2.0,2.5,0.1\n1,0.1,1.5,2.4,\n")
+    log.write_text("epoch,rate,loss,val_loss,val_map\n0,0.1,2.0,2.5,\n1,0.1,1.5,2.4,\n")
     draw_curves(log, tmp_path / "a.png")
     assert size(tmp_path / "a.png") == (2 * 440, 330), "a panel each for loss and map"
+    assert [part_of(name) for name in ("loss", "train_loss", "val_loss")] == ["training"] * 2 + ["validation"]
 
 
 def test_tags_are_joined_whatever_their_case_and_rare_ones_left_out(tmp_path: Path) -> None:

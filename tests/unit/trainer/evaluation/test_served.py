@@ -209,8 +209,11 @@ def test_a_row_is_made_once_and_again_when_its_inputs_change(
     assert any("lost: skipped" in line for line in said)
     (data / "in.csv").write_text("2")
     assert not is_done(row, data, out)
+    run_rows(out, "lost", said.append)
+    assert "1 of 1 by an earlier revision" in (tmp_path / "docs" / "results.md").read_text()
     run_rows(out, "", said.append)
     assert runs == ["1", "2"]
     page = (tmp_path / "docs" / "results.md").read_text()
     assert "served 0.3000" in page
     assert "not run yet" in page
+    assert "earlier" not in page

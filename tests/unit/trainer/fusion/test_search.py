@@ -11,7 +11,7 @@ from trainer.fusion.marks import Marks, marks_of
 from trainer.fusion.options import ALL, GAINS, NO_TEXT, VARIANTS
 from trainer.fusion.search import Shape, search_shape
 
-START = Shape(KernelConfig(poster=0.2), 0.3, 0.25, 0.0)
+START = Shape(KernelConfig(poster=0.05), 0.3, 0.25, 0.0)
 USERS = 400
 NOISE = np.random.default_rng(0).normal(0, 1, USERS)
 NOISE -= NOISE.mean()
@@ -35,7 +35,7 @@ def test_it_finds_what_scores_best_and_tells_how_far_it_is() -> None:
         )
 
     found = search_shape(score, START, lambda done, of: seen.append((done, of)))
-    assert (found.penalty, found.length_power, found.kernel.poster) == (1.0, 0.0, 0.4)
+    assert (found.penalty, found.length_power, found.kernel.poster) == (1.0, 0.0, 0.2)
     assert found.kernel.text == START.kernel.text
     assert seen[-1][0] == seen[-1][1] == len(seen)
 

@@ -16,7 +16,7 @@ from streaming.milvus.seen import DISLIKED, LIKED
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import CANDIDATES, NAMES, item_side
 from trainer.reranker.lists import Lists, known, make_lists, ndcg_of, retrieve
-from trainer.reranker.network import LearningOptions, learn, score
+from trainer.reranker.network import MANY_LISTS, LearningOptions, learn, options_for, score
 from trainer.reranker.train import train_reranker
 
 torch.set_num_threads(1)
@@ -117,3 +117,9 @@ def test_making_lists_leaves_the_history_as_it_was() -> None:
     assert not set(made.items[0]) & {1, 4}
     assert made.relevant.sum(axis=1).tolist() == [int(3 in made.items[0]), int(3 in made.items[1])]
     assert made.total.tolist() == [1, 1]
+
+
+def test_more_is_learnt_where_there_are_many_lists() -> None:
+    few, many = options_for(MANY_LISTS - 1, 3), options_for(MANY_LISTS, 3)
+    assert few == LearningOptions(seed=3)
+    assert (many.seed, many.hidden > few.hidden, many.epochs > few.epochs) == (3, True, True)
