@@ -7,13 +7,13 @@ from typing import Any
 
 from deploy.cli.films import film_table
 from deploy.demo.exact import Ranked, rank_for_all, read_documents, read_vectors
+from deploy.demo.report import MAX_K
 from deploy.demo.stage import MADE, Stage, until
 from streaming.gateway.rerank_features import CANDIDATES
 from streaming.milvus.client import MilvusStore
 from trainer.data import poster_frames
 
 FINDABLE_TIMEOUT_S = 120.0
-MAX_K = 500
 FRAME = "tears-of-steel"
 FILM: dict[str, Any] = {
     "title": "Harbour of Tin",
@@ -64,7 +64,7 @@ def _ranks(stage: Stage, item_id: str) -> None:
     }
     best = rank_for_all(item_id, documents, vectors, stage.space)[0]
     rank = gateway_rank(stage, item_id, best)
-    place = "nowhere" if rank is None else f"number {rank:,}"
+    place = f"not among the first {MAX_K}" if rank is None else f"number {rank:,}"
     agrees = ", too" if rank == best.rank else ""
     stage.say(
         f"of {len(documents):,} users it suits [bold]{best.user_id}[/] best: computed exactly, it is number"

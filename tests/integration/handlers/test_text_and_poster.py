@@ -72,11 +72,11 @@ def served(
     request: pytest.FixtureRequest, torchserve_service: TorchServe, stack_dir: Path
 ) -> Iterator[Served]:
     field, server = str(request.param), torchserve_service
-    package = build(f"{field}-encoder@1", server.models)
+    package = build(f"{field}-encoder", server.models)
     serve = TorchServeSettings(inference_url=server.inference_url, management_url=server.management_url)
     settings = Settings(home=stack_dir, torchserve=serve)
-    name = package.manifest.name
-    register_version(settings, package.archive, name, "1")
+    name, version = package.manifest.name, package.manifest.version
+    register_version(settings, package.archive, name, version)
     items: list[Any] = TEXTS if field == "text" else list(posters())
     if field == "text":
         inputs = text_inputs(package.path)
@@ -86,8 +86,8 @@ def served(
     with torch.inference_mode():
         network = load_model(package.path)
         want = network(**{key: torch.from_numpy(value) for key, value in inputs.items()}).numpy()
-    yield Served(package, f"{server.inference_url}/predictions/{name}/1", field, items, want)
-    unregister_version(settings, name, "1")
+    yield Served(package, f"{server.inference_url}/predictions/{name}/{version}", field, items, want)
+    unregister_version(settings, name, version)
 
 
 def ask(served: Served, items: list[Any], kind: str) -> dict[str, Any]:

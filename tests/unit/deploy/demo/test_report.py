@@ -62,6 +62,8 @@ def test_a_good_run_holds_and_is_written_whole(tmp_path: Path) -> None:
         {"rating_to_recommendation_ms": {"n": 199, "p50": 1.0, "p99": 2.0}},
         {"item_to_recommendation_ms": None},
         {"new_item_rank_gateway": 18},
+        {"new_item_rank_gateway": None},
+        {"new_item_rank_gateway": 17, "new_item_rank_exact": 501},
         {"new_item_rank_gateway": None, "new_item_rank_exact": None},
         {"ledger_events_per_second": 0},
         {"taste": {"share_before": 0.4, "share_after": 0.4}},
@@ -98,3 +100,7 @@ def test_what_must_hold_is_said_in_words_and_one_way_of_writing_numbers(
 
 def test_where_no_engine_was_measured_any_will_do() -> None:
     assert Report(GOOD | {"engine": "onnxruntime", "engine_measured_best": None}).met
+
+
+def test_a_film_behind_all_that_a_gateway_answers_is_in_its_place() -> None:
+    assert Report(GOOD | {"new_item_rank_gateway": None, "new_item_rank_exact": 501}).met
