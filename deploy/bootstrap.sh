@@ -4,17 +4,24 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+line() { echo "apt-get update && apt-get install -y --no-install-recommends $*"; }
+
+may_apt() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+    echo "installing $*"
+    bash -c "$(line "$@")" >/dev/null
+}
+
 system() {
     local missing=()
     command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
     command -v mvn >/dev/null || missing+=(maven)
     [ ${#missing[@]} -eq 0 ] && return
-    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "installing ${missing[*]}"
-        bash -c "$line" >/dev/null
+    if may_apt; then
+        apt_install "${missing[@]}"
     else
-        echo "Marquee needs Java 17 or newer and Maven. Install them with: sudo bash -c '$line'" >&2
+        echo "Marquee needs Java 17 or newer and Maven. Install them with: sudo bash -c '$(line "${missing[@]}")'" >&2
         exit 2
     fi
 }
@@ -22,10 +29,7 @@ system() {
 # Without it films are read by a package's ONNX file, which is slower: no reason to stop.
 compiler() {
     command -v g++ >/dev/null && return
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "installing g++"
-        bash -c "apt-get update && apt-get install -y --no-install-recommends g++" >/dev/null && return
-    fi
+    may_apt && apt_install g++ && return
     echo "g++ is not here: models are not compiled for this machine (marquee model compile)" >&2
 }
 

@@ -49,7 +49,8 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
     with package_errors(), bars(as_json) as progress:
         package = find(reference, settings.models, trust(settings))
         native = "bf16" if multiplies_bf16() else "aotinductor"
-        for engine in (native if one == "native" else one for one in engines or ("native", "int8")):
+        wanted = (native if one == "native" else one for one in engines or ("native", "int8"))
+        for engine in dict.fromkeys(wanted):
             progress.step(f"{package.manifest.reference}: {engine}")
             if engine in ("int8", "fp16"):
                 made[engine] = str(quantise_package(package) if engine == "int8" else halve_package(package))

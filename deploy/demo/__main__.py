@@ -46,7 +46,7 @@ def play(console: Console, report: Report) -> bool:
     settings = loading.start_stack(console)
     space = loading.space_in_service(settings, console)
     report.add(space=space.space, package=f"{space.package}@{space.version}", cpus=os.cpu_count())
-    engine = serving_engine(settings, loading.PACKAGE)
+    engine = serving_engine(settings, space.version)
     best = fastest_engine(settings, loading.PACKAGE)
     report.add(engine=engine)
     if running and best not in (None, engine):

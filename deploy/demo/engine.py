@@ -47,7 +47,7 @@ def fastest_engine(settings: Settings, reference: str) -> str | None:
     return next((one.name for one in tried if one.measured_ms is not None), None)
 
 
-def serving_engine(settings: Settings, reference: str) -> str | None:
+def serving_engine(settings: Settings, version: str) -> str | None:
     """What computes the vectors that TorchServe answers with."""
-    with EncoderClient(settings, reference.partition("@")[2]) as encoder:
+    with EncoderClient(settings, version) as encoder:
         return encoder.encode([Item(item_id="", title="Marquee", text="Marquee")])[0].engine

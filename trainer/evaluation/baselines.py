@@ -23,8 +23,12 @@ def random_scorer(items: int, seed: int) -> Scorer:
 
 def popularity_scorer(liked: sp.csr_matrix) -> Scorer:
     """Everybody gets what most like."""
-    counts = np.asarray(liked.sum(axis=0), dtype=np.float64).ravel()
-    return lambda users: np.tile(counts, (len(users), 1))
+    return same_for_all(np.asarray(liked.sum(axis=0), dtype=np.float64).ravel())
+
+
+def same_for_all(scores: npt.NDArray[Any]) -> Scorer:
+    """Everybody gets the same list, by ``scores`` [items]."""
+    return lambda users: np.tile(scores, (len(users), 1))
 
 
 def ease(y: sp.csr_matrix, regularisation: float) -> Float64:

@@ -95,8 +95,9 @@ def page(out: Path, data: Path) -> str:
     for row in ROWS:
         path = out / f"{row.name}.json"
         if path.is_file():
-            found[row.name] = json.loads(path.read_bytes())["result"]
-            if input_hash(row, data) is not None and not is_done(row, data, out):
+            kept = json.loads(path.read_bytes())
+            found[row.name] = kept["result"]
+            if input_hash(row, data) not in (None, kept["inputs"]):
                 older.add(row.name)
     lines = [PAGE_NOTE, "| what | goal | figure | command |", "|---|---|---|---|"]
     for group in dict.fromkeys(row.group for row in ROWS):

@@ -12,7 +12,7 @@ import numpy as np
 
 from trainer.data import Ratings, all_ratings, load_items
 from trainer.data.splits import Fold, fixed, leave_last, random_holdout, temporal
-from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer
+from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer, same_for_all
 from trainer.evaluation.cold import ml_100k_cold
 from trainer.evaluation.few import ml_100k_few
 from trainer.evaluation.fusion import fusion_row
@@ -75,7 +75,7 @@ def served_against_ease(fold: Fold, folder: Path, say: Say) -> dict[str, Any]:
     relevant, rated = test.liked(RELEVANT), train.rated()
     popular = rank_by(popularity_scorer(train.liked(RELEVANT)), rated, relevant)
     # of whom nothing is known is shown what is popular lately, as by what is served
-    fallback = rank_by(lambda users: np.tile(served.popular, (len(users), 1)), rated, relevant)
+    fallback = rank_by(same_for_all(served.popular), rated, relevant)
     y, best = train.matrix(RELEVANT, 0.5), {}
     chosen_ease = _choose_ease(train, say)
     for name, history in (("ease", train.liked(RELEVANT)), ("ease_all_rated", y)):

@@ -145,7 +145,6 @@ def choose_fusion_mix(
     The base learns from films that were rated, mostly well-known ones, so its vectors may be too long for the
     others: the scale says by how much.
     """
-    threshold = tuned.choice.like_threshold
     alone = replace(task, options=replace(task.options, folds=1))
 
     def content(part: Interactions, vectors: Float64) -> Float64:
@@ -157,7 +156,7 @@ def choose_fusion_mix(
     halves = HALF_COUNTS if options.half_count == AUTO else (options.half_count,)
     mix = choose_mix(among_all, among_few, halves, SCALES)
     one, items = among_all[0], len(task.data.item_ids)
-    summary = one.cut.ranked(one.vectors(mix), threshold, options.relevant).summary(items)
+    summary = one.ranked(mix).summary(items)
     metrics = {f"validation_{name}": value for name, value in summary.items()}
     metrics["validation_ndcg@10_linear"] = tuned.metrics["validation_ndcg@10"]
     alone_says = replace(mix, half_count=float("inf"), taste_strength=0.0)

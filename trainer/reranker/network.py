@@ -16,8 +16,8 @@ Float32 = npt.NDArray[np.float32]
 CLIP = 5.0
 """Standardised features are cut to -CLIP..CLIP, so that nothing unforeseen runs away."""
 
-
 MANY_LISTS = 15_000
+"""From which on more is learnt from them."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.evaluation.ranking import profiles
+from trainer.evaluation.ranking import RankingScores, profiles
 from trainer.space.collaborative import count_weights
 from trainer.space.cuts import Cut, Mask
 from trainer.space.matrix import Interactions
@@ -68,7 +68,9 @@ def _turn(collaborative: Float64, content: Float64, ratings: Interactions, thres
     return taste_turn(content, liked, profiles(liked, collaborative))
 
 
-def _joined(collaborative: Float64, content: Float64, turn: Float64, counts: Int64, mix: Mix) -> Float64:
+def _joined(
+    collaborative: Float64, content: npt.NDArray[Any], turn: Float64, counts: Int64, mix: Mix
+) -> Float64:
     turned = mix.content_scale * (content + mix.taste_strength * turn)
     b = rating_weights(counts, mix.half_count)[:, None]
     return (1 - b) * turned + b * collaborative
@@ -132,15 +134,15 @@ class Question:
 
     def vectors(self, mix: Mix) -> Float64:
         """float64 [items, dim]: what would be served, unrounded."""
-        return _joined(self.collaborative, self.content.astype(np.float64), self._turn, self._counts, mix)
+        return _joined(self.collaborative, self.content, self._turn, self._counts, mix)
 
-    def each(self, mix: Mix) -> Float64:
-        """[users]: NDCG@10 of what would be served."""
-        return self.cut.ranked(self.vectors(mix), self.threshold, self.relevant, None, self.asked).ndcg
+    def ranked(self, mix: Mix) -> RankingScores:
+        """Scores of what would be served."""
+        return self.cut.ranked(self.vectors(mix), self.threshold, self.relevant, None, self.asked)
 
     def score(self, mix: Mix) -> float:
-        """The mean of it."""
-        return float(self.each(mix).mean())
+        """The mean NDCG@10 of it."""
+        return float(self.ranked(mix).ndcg.mean())
 
 
 def choose_mix(
@@ -157,7 +159,7 @@ def choose_mix(
     goes with how long it is beside ratings, for profiles are made of both.
     """
     grid = [Mix(half, scale, strength) for half in halves for scale in scales for strength in STRENGTHS]
-    whole = {mix: np.concatenate([one.each(mix) for one in among_all]) for mix in grid}
+    whole = {mix: np.concatenate([one.ranked(mix).ndcg for one in among_all]) for mix in grid}
     most = max(whole.values(), key=np.mean)
     as_good = [mix for mix in grid if not _clearly_better(most, whole[mix])]
     few = {mix: [one.score(mix) for one in among_few] for mix in as_good}
