@@ -27,6 +27,8 @@ class EncodeItem(msgspec.Struct, frozen=True, kw_only=True):
     countries: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     poster: bytes | None = None
+    query: bool = False
+    """Not a film, but what a searcher says of one: see :mod:`handlers.query_means`."""
 
 
 def item_problem(item: EncodeItem) -> str | None:

@@ -56,6 +56,8 @@ class EncoderClient:
         items: Sequence[Item],
         posters: Sequence[bytes | None] | None = None,
         before_request: Callable[[], None] = lambda: None,
+        *,
+        queries: bool = False,
     ) -> list[Encoded]:
         """A vector or a reason for each film, in order; split into as many requests as it takes.
 
@@ -64,6 +66,7 @@ class EncoderClient:
 
         Args:
             before_request: called before each of them; may wait.
+            queries: they are what searchers say, no films: the vectors are to search with.
 
         Raises:
             EncoderDiedError: if the worker died that had one of the requests.
@@ -74,24 +77,29 @@ class EncoderClient:
         results: list[Encoded] = []
         for part in slices(items, pictures, self._batch):
             before_request()
-            results += self._encode_part(items[part], pictures[part])
+            results += self._encode_part(items[part], pictures[part], queries)
         return results
 
-    def _encode_part(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
+    def _encode_part(
+        self, items: Sequence[Item], posters: Sequence[bytes | None], queries: bool
+    ) -> list[Encoded]:
         try:
-            return self._request(items, posters)
+            return self._request(items, posters, queries)
         except EncoderRefusedError as error:
             if len(items) == 1:
                 return [Encoded(None, str(error))]
         return [
             encoded
             for item, poster in zip(items, posters, strict=True)
-            for encoded in self._encode_part([item], [poster])
+            for encoded in self._encode_part([item], [poster], queries)
         ]
 
-    def _request(self, items: Sequence[Item], posters: Sequence[bytes | None]) -> list[Encoded]:
+    def _request(
+        self, items: Sequence[Item], posters: Sequence[bytes | None], queries: bool
+    ) -> list[Encoded]:
+        body = encode_request(items, posters, queries=queries)
         try:
-            answer = self._http.post(self._path, encode_request(items, posters), CONTENT_TYPE)
+            answer = self._http.post(self._path, body, CONTENT_TYPE)
         except ConnectionFailedError as error:
             raise EncoderUnavailableError(f"the item encoder does not answer: {error}") from None
         status = answer.status

@@ -58,13 +58,15 @@ def slices(items: Sequence[Item], posters: Sequence[bytes | None], max_items: in
         yield slice(start, len(items))
 
 
-def encode_request(items: Sequence[Item], posters: Sequence[bytes | None]) -> bytes:
-    """The body of a request for 1 to 64 films."""
+def encode_request(items: Sequence[Item], posters: Sequence[bytes | None], *, queries: bool = False) -> bytes:
+    """The body of a request for 1 to 64 films, or for as many ``queries``, which are no films."""
     rows = []
     for item, poster in zip(items, posters, strict=True):
         row = msgspec.to_builtins(item)
         if poster is not None:
             row["poster"] = poster
+        if queries:
+            row["query"] = True
         rows.append(row)
     return msgspec.msgpack.encode({"items": rows})
 

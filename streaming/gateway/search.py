@@ -50,7 +50,7 @@ class Search:
         """The vector, and whether the encoder reads posters (None: it does not say)."""
         item = Item("", text) if len(text) <= TITLE else Item("", "", text=text)
         try:
-            (encoded,) = self._client(space).encode([item], [poster])
+            (encoded,) = self._client(space).encode([item], [poster], queries=True)
         except ModelNotFoundError as error:
             # it is registered again as soon as the supervisor sees it
             raise EncoderUnavailableError(str(error)) from None

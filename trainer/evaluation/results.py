@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from model_store.exceptions import PackageNotFoundError
+from model_store.store import find_source
 from trainer.evaluation.rows import ROWS, Row
 from trainer.evaluation.statistics import over_folds
 
@@ -35,13 +37,18 @@ def data_folder() -> Path:
 
 
 def input_hash(row: Row, data: Path) -> str | None:
-    """SHA-256 of the row's name, revision and files; ``None`` where a file is missing."""
+    """SHA-256 of the row's name, revision, files and packages; ``None`` where one is missing."""
     digest = hashlib.sha256(f"{row.name}\0{row.revision}".encode())
     for name in row.inputs:
         path = data / name
         if not path.is_file():
             return None
         digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for reference in row.packages:
+        try:
+            digest.update(find_source(reference).manifest.digest.encode())
+        except PackageNotFoundError:
+            return None
     return digest.hexdigest()
 
 
@@ -70,7 +77,8 @@ def run_rows(out: Path, only: str, say: Say) -> None:
             continue
         inputs = input_hash(row, data)
         if inputs is None:
-            say(f"{row.name}: skipped, {data} lacks one of {', '.join(row.inputs)}")
+            needed = ", ".join(row.inputs + row.packages)
+            say(f"{row.name}: skipped, {data} or the shipped packages lack one of {needed}")
             continue
         if is_done(row, data, out):
             say(f"{row.name}: done before")
@@ -116,9 +124,7 @@ def page(out: Path, data: Path) -> str:
 
 def _figure(results: list[dict[str, Any]]) -> str:
     if "search" in results[0]:
-        found, against = results[0]["search"], results[0]["against"]
-        shown = "; ".join(f"{name} {one}" for name, one in found.items())
-        return f"{shown}; @3 - @1 {against['difference']['mean']:.4f}, p {against['p']:.2g}"
+        return ". ".join(_found(name, one) for name, one in results[0]["search"].items())
     if "map" in results[0]:
         return "; ".join(f"{name} {one}" for name, one in results[0]["map"].items())
     ndcg = results[0]["ndcg@10"]
@@ -145,6 +151,13 @@ def _figure(results: list[dict[str, Any]]) -> str:
         f"{count} ratings: " + ", ".join(f"{kind} {one[kind]:.4f}" for kind in KINDS_OF_FEW)
         for count, one in sorted(ndcg.items(), key=lambda entry: int(entry[0]))
     )
+
+
+def _found(name: str, one: dict[str, Any]) -> str:
+    scores, against = one["ndcg@10"], one["against"]
+    shown = "; ".join(f"{package} {score}" for package, score in scores.items())
+    apart = f"the second above the first by {against['difference']['mean']:.4f}, p {against['p']:.2g}"
+    return f"{one['queries']} {name}: {shown}; {apart}"
 
 
 def _difference(results: list[dict[str, Any]], name: str, kind: str) -> str:

@@ -1,8 +1,8 @@
-"""The row of docs/results.md about text search: what people call films, and whether it finds them.
+"""The row of docs/results.md about search: whether what people say of films finds them.
 
-Queries are the tags of the shipped data, which no encoder was trained on; relevant are the films that anybody
-gave the tag. All films are candidates, ranked as the gateway ranks those whose titles do not hold the words:
-<q, v> / (|q| sqrt |v|), of the vectors that are served.
+Queries are the tags of the shipped data, which no encoder was trained on and which find the films that
+anybody gave them; and the ends of films' texts, which encoders do not read and which find that one film. All
+films are candidates, ranked as the gateway ranks those whose titles do not hold the words.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from handlers.items import EncodeItem
 from trainer.data import SHIPPED, all_ratings, load_items, resolve
 from trainer.evaluation.packaged import served_vectors
-from trainer.evaluation.ranking import RankingScores, rank
+from trainer.evaluation.ranking import RankingScores
 from trainer.evaluation.statistics import bootstrap, paired
+from trainer.space.embed import MAX_TOKENS
+from trainer.space.searching import known_items, search_scores
 from trainer.space.train import encode_items
 
-PACKAGES = ("item-encoder@1", "item-encoder@3")
+PACKAGES = ("item-encoder@1", "item-encoder@4")
 LEAST = 5
 """Films that a tag must have been given to."""
 
@@ -45,34 +46,54 @@ def tagged(path: Path, item_ids: Sequence[str], least: int = LEAST) -> tuple[lis
     return tags, sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(tags), len(place)))
 
 
-def _scores(queries: npt.NDArray[Any], vectors: npt.NDArray[Any], relevant: sp.csr_matrix) -> RankingScores:
-    found = vectors.astype(np.float64)
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    found = np.divide(found, np.sqrt(lengths), where=lengths > 0, out=np.zeros_like(found))
-    return rank(queries.astype(np.float64), found, sp.csr_matrix(relevant.shape), relevant)
+@dataclass(frozen=True)
+class _Questions:
+    queries: list[EncodeItem]
+    relevant: sp.csr_matrix
+    """[queries, films]."""
+
+
+def _of_row(scores: dict[str, RankingScores]) -> dict[str, Any]:
+    compared = paired(scores[PACKAGES[1]].ndcg, scores[PACKAGES[0]].ndcg)
+    return {
+        "ndcg@10": {name: str(bootstrap(found.ndcg)) for name, found in scores.items()},
+        "recall@10": {name: float(found.recall.mean()) for name, found in scores.items()},
+        "against": {"difference": asdict(compared.difference), "p": compared.p_t},
+        "queries": len(scores[PACKAGES[1]].ndcg),
+    }
 
 
 def search_row(data: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """NDCG@10 of searches by tag, of both packages and of popularity, on the shipped data (not ``data``)."""
+    """NDCG@10 of both packages and of popularity, on the shipped data (not ``data``)."""
     folder = resolve(SHIPPED)
     items = encode_items(list(load_items(folder)))
     ids = [item.item_id for item in items]
-    tags, relevant = tagged(folder / "tags.csv", ids)
-    queries = [EncodeItem(title=tag) for tag in tags]
-    by_tag = {
-        reference: _scores(
-            served_vectors(reference, queries, say), served_vectors(reference, items, say), relevant
-        )
-        for reference in PACKAGES
-    }
     ratings = all_ratings(folder)
     counted = dict(zip(*np.unique(ratings.item_ids.astype(str), return_counts=True), strict=True))
-    popular = np.array([[float(counted.get(item_id, 0))] for item_id in ids])
-    by_tag["popularity"] = _scores(np.ones((len(tags), 1)), popular, relevant)
-    compared = paired(by_tag[PACKAGES[1]].ndcg, by_tag[PACKAGES[0]].ndcg)
+    counts = np.array([counted.get(item_id, 0) for item_id in ids], dtype=np.int64)
+    tags, by_tag = tagged(folder / "tags.csv", ids)
+    known = known_items(items, counts, MAX_TOKENS)
+    asked = {
+        "tags": _Questions([EncodeItem(title=tag, query=True) for tag in tags], by_tag),
+        "texts": _Questions(known.queries, known.relevant(len(items))),
+    }
+    vectors = {reference: served_vectors(reference, items, say) for reference in PACKAGES}
+    popular = counts[:, None].astype(np.float32)
     return {
-        "ndcg@10": {name: float(found.ndcg.mean()) for name, found in by_tag.items()},
-        "search": {name: str(bootstrap(found.ndcg)) for name, found in by_tag.items()},
-        "against": {"difference": asdict(compared.difference), "p": compared.p_t},
-        "tags": len(tags),
+        "search": {
+            name: _of_row(
+                {
+                    **{
+                        reference: search_scores(
+                            served_vectors(reference, one.queries, say), vectors[reference], one.relevant
+                        )
+                        for reference in PACKAGES
+                    },
+                    "popularity": search_scores(
+                        np.ones((len(one.queries), 1), dtype=np.float32), popular, one.relevant
+                    ),
+                }
+            )
+            for name, one in asked.items()
+        }
     }

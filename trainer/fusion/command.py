@@ -92,7 +92,6 @@ def fusion_for(
     entries: npt.NDArray[np.float64],
     tuned: Tuned,
     options: SpaceOptions,
-    layout: Layout,
     progress: Progress,
     sizes: FusionOptions | None = None,
 ) -> ContentSide:
@@ -101,8 +100,6 @@ def fusion_for(
     ``entries`` [items, s]: genres, year and people, as the targets of ``tuned`` know them.
     """
     torch.set_num_threads(options.threads or 1)
-    if options.posters:
-        films = with_posters(films, Path(options.posters), layout)
     model, vit = find_vit(options.poster_model or RANDOM, options.seed)
     sizes = sizes or FusionOptions(seed=options.seed)
     config = fusion_config(config, model, sizes)

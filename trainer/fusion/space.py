@@ -19,7 +19,7 @@ from handlers.network import build_network, fill, package_weights
 from handlers.vit import VisionTransformer
 from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
-from trainer.fusion.options import SCALES, FusionOptions
+from trainer.fusion.options import ALL, SCALES, FusionOptions
 from trainer.progress import Progress
 from trainer.space.cuts import cold_cuts, rating_cuts
 from trainer.space.matrix import Interactions
@@ -59,14 +59,17 @@ def frozen_films(
     return Frozen(words, starts, patches, rows, side, bare)
 
 
-def content_vectors(network: FusionNetwork, films: Frozen, batch: int = 256) -> npt.NDArray[np.float32]:
-    """float32 [n, dim]: what the packaged network answers."""
+def content_vectors(
+    network: FusionNetwork, films: Frozen, variants: Sequence[str] = (), batch: int = 256
+) -> npt.NDArray[np.float32]:
+    """float32 [n, dim]: what the packaged network answers; ``variants`` say what of each film it is told."""
+    variants = variants or [ALL] * len(films)
     order = np.argsort(np.diff(films.starts), kind="stable")
     out = np.zeros((len(films), network.base.weights.shape[1]), dtype=np.float32)
     with torch.inference_mode():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            out[rows] = network.content(**films.batch(rows.tolist(), ["all"] * len(rows))).numpy()
+            out[rows] = network.content(**films.batch(rows.tolist(), [variants[i] for i in rows])).numpy()
     return out
 
 

@@ -19,7 +19,10 @@ _TABLE = """Of a film that it was trained on it answers (1 - a) content + a t, a
 match. t is in its item table, a = n / (n + 1) of n ratings, and t is such that the film gets (1 - b) content,
 turned by the tastes of those who liked it (`taste_strength`), + b collaborative, with
 b = n^4 / (n^4 + `half_count`^4). Another text or poster moves it by 1 - a. The length of a vector means how
-broadly a film appeals: compare by inner product, never by cosine."""
+broadly a film appeals: compare by inner product, never by cosine.
+
+A query (text, poster or both, no film) is answered less the mean of such answers, where the package holds
+`query_means`: the ends of films' texts, which it does not read, then find their films at `search_ndcg@10`."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
     "linear": "Posters are ignored; films without ratings are known by their text alone.",

@@ -20,6 +20,8 @@ from trainer.progress import Progress
 
 TOKENS_A_BATCH = 2048
 WIDTH = 384
+MAX_TOKENS = 64
+"""Of a film's text. Longer ones cost time and, on validation, ranked cold films worse."""
 
 
 def text_model(max_tokens: int) -> TextModel:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.space.choice import RELEVANT
+from trainer.space.embed import MAX_TOKENS
 
 AUTO = -1
 """Says: choose it on a validation part of the training data."""
@@ -44,8 +45,7 @@ class SpaceOptions:
     """Number of ratings at which ratings and content weigh the same in an item's vector, >= 0."""
     penalty: float = AUTO
     """Of the ridge regression from content, > 0."""
-    max_tokens: int = 64
-    """Of a film's text. Longer ones cost time and, on validation, ranked cold films worse."""
+    max_tokens: int = MAX_TOKENS
     validation_share: float = 0.1
     seed: int = 0
     rerank: bool = True

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from handlers.config import EncoderConfig, TextModel
 from handlers.features import HASHED_FIELDS, FeatureConfig, side_features
 from handlers.item_table import ItemTable
 from handlers.items import EncodeItem, fingerprint
+from handlers.network import build_network, fill
+from handlers.query_means import QueryMeans
 from model_store.manifest import TrainingData
 from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
@@ -29,6 +32,7 @@ from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.mixing import hold_weights, table_vectors, wanted
 from trainer.space.options import SpaceOptions
+from trainer.space.searching import Ask, choose_means
 from trainer.space.side import ContentSide, linear_side
 from trainer.space.tuning import Tuned, tune
 
@@ -54,6 +58,8 @@ class TrainedSpace:
     item_ids: tuple[str, ...]
     vectors: npt.NDArray[np.float32]
     """[items, dim]: what the package must answer for the films it was trained with."""
+    query_means: QueryMeans
+    """What searches go without."""
     reranker: PackagedReranker | None = None
     """``None`` where none was asked for."""
 
@@ -110,6 +116,7 @@ def train_space(
     model = text_model(options.max_tokens)
     features = feature_config(films)
     text = _text(films, model, options, progress)
+    shown = _with_posters(films, path, options)
     entries = side_features(films, features).astype(np.float64)
     known = FilmFeatures(np.hstack([text.astype(np.float64), entries]), entries)
     progress("choosing", 0, 1)
@@ -119,7 +126,7 @@ def train_space(
         raise TrainingError(f"{path}: {error}") from None
     choice = tuned.choice
     progress("choosing", 1, 1)
-    vectors = choice.vectors(fold, entries)
+    collaborative = choice.vectors(fold, entries)
     counts = fold.counts()
     warm = counts > 0
     config = EncoderConfig(
@@ -131,19 +138,21 @@ def train_space(
         features=features,
     )
     if options.architecture == "linear":
-        side = linear_side(config, known.all, vectors, fold, choice)
+        side = linear_side(config, known.all, collaborative, fold, choice)
     else:
         wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
-        side = _fusion(wide, films, fold, entries, tuned, options, path, progress)
+        side = _fusion(wide, shown, fold, entries, tuned, options, progress)
     # the side's vectors have its scale already
     mix = replace(side.mix, content_scale=1.0)
-    want = wanted(vectors, side.vectors, fold, choice.like_threshold, mix)
+    want = wanted(collaborative, side.vectors, fold, choice.like_threshold, mix)
     table = ItemTable(
         tuple(np.array(fold.item_ids, dtype=object)[warm]),
         table_vectors(want, side.vectors, counts)[warm],
         hold_weights(counts)[warm],
         np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
     )
+    vectors = table.blend(films, side.vectors)
+    means, search = choose_means(shown, vectors, counts, options.max_tokens, _asked(side, progress))
     return TrainedSpace(
         config=side.config,
         weights=side.weights,
@@ -157,9 +166,10 @@ def train_space(
             cut_off_ms=int(ratings.event_time_ms.max()),
         ),
         parameters=_parameters(options, choice) | asdict(side.mix) | side.parameters,
-        metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics).items()},
+        metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics | search).items()},
         item_ids=tuple(item.item_id for item in items),
-        vectors=table.blend(films, side.vectors),
+        vectors=vectors,
+        query_means=means,
         reranker=train_reranker_for(fold, items, known, options, choice, progress)
         if options.rerank
         else None,
@@ -184,12 +194,28 @@ def _fusion(
     entries: npt.NDArray[np.float64],
     tuned: Tuned,
     options: SpaceOptions,
-    path: Path,
     progress: Progress,
 ) -> ContentSide:
     from trainer.fusion.command import fusion_for
 
-    return fusion_for(config, films, data, entries, tuned, options, detect_layout(path), progress)
+    return fusion_for(config, films, data, entries, tuned, options, progress)
+
+
+def _with_posters(films: list[EncodeItem], path: Path, options: SpaceOptions) -> list[EncodeItem]:
+    if not options.posters:
+        return films
+    from trainer.fusion.command import with_posters
+
+    return with_posters(films, Path(options.posters), detect_layout(path))
+
+
+def _asked(side: ContentSide, progress: Progress) -> Ask:
+    """Asks the network that ``side`` packages."""
+    from trainer.fusion.answers import content_of
+
+    weights = {name: torch.from_numpy(values) for name, values in side.weights.items()}
+    network = fill(build_network(side.config), weights)
+    return lambda items: content_of(network, side.config, items, progress)
 
 
 def train_reranker_for(

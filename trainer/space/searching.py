@@ -1,0 +1,112 @@
+"""What searches by text and poster go without, and how well they find the film that is meant. Pure.
+
+Judged by known items: the end of a film's text, which its encoder does not read, is to find the film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from handlers.items import EncodeItem
+from handlers.query_means import BOTH, POSTER, TEXT, QueryMeans
+from trainer.evaluation.ranking import RankingScores, rank
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+Ask = Callable[[Sequence[EncodeItem]], Float32]
+"""What the encoder answers, [n, dim]."""
+
+FILMS = 500
+"""Means over 200 films find as well; more cost time."""
+QUERIES = 400
+LEAST_WORDS = 20
+MOST_WORDS = 60
+LEAST_RATINGS = 10
+"""Of a film that is to be found: of others its vector says little."""
+LEAST_QUERIES = 20
+"""Fewer judge nothing."""
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Up to ``most`` places of ``count``, evenly from the first to the last."""
+    return [i * count // most for i in range(most)] if count > most else list(range(count))
+
+
+def query_means(films: Sequence[EncodeItem], ask: Ask) -> QueryMeans:
+    """The mean answer of each kind of query, over ``films`` told of by as little as a query tells."""
+    some = [films[i] for i in evenly(len(films), FILMS)]
+    told = [EncodeItem(title=film.title) for film in some]
+    told += [EncodeItem(title="", text=film.text) for film in some if film.text.strip()]
+    means = {TEXT: ask(told).mean(axis=0)}
+    means[BOTH] = means[TEXT]
+    seen = [film for film in films if film.poster]
+    if seen := [seen[i] for i in evenly(len(seen), FILMS)]:
+        means[POSTER] = ask([EncodeItem(title="", poster=film.poster) for film in seen]).mean(axis=0)
+        means[BOTH] = ask([EncodeItem(title=film.title, poster=film.poster) for film in seen]).mean(axis=0)
+    return QueryMeans(means)
+
+
+@dataclass(frozen=True)
+class KnownItems:
+    """Queries, and the place of the film that each means."""
+
+    queries: list[EncodeItem]
+    films: Int64
+
+    def relevant(self, items: int) -> sp.csr_matrix:
+        """[queries, items]: one film each."""
+        count = len(self.queries)
+        return sp.csr_matrix((np.ones(count), (np.arange(count), self.films)), shape=(count, items))
+
+
+def known_items(films: Sequence[EncodeItem], counts: Int64, read: int) -> KnownItems:
+    """Up to :data:`QUERIES` ends of texts, of films with enough ``counts``; an encoder reads ``read`` tokens.
+
+    A word is a token at least, so what is behind as many words is not read. Titles are left out.
+    """
+    found = [
+        (i, " ".join(end))
+        for i, film in enumerate(films)
+        if counts[i] >= LEAST_RATINGS
+        and len(end := film.text.replace(film.title, "").split()[read:][:MOST_WORDS]) >= LEAST_WORDS
+    ]
+    found = [found[i] for i in evenly(len(found), QUERIES)]
+    queries = [EncodeItem(title="", text=end, query=True) for _, end in found]
+    return KnownItems(queries, np.array([i for i, _ in found], dtype=np.int64))
+
+
+def search_scores(queries: Float32, vectors: Float32, relevant: sp.csr_matrix) -> RankingScores:
+    """How ``queries`` [q, dim] find ``relevant`` [q, items] among ``vectors`` [items, dim].
+
+    As gateways rank films whose titles do not hold the words: <q, v> / (|q| sqrt |v|).
+    """
+    found = vectors.astype(np.float64)
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    found = np.divide(found, np.sqrt(lengths), where=lengths > 0, out=np.zeros_like(found))
+    return rank(queries.astype(np.float64), found, sp.csr_matrix(relevant.shape), relevant)
+
+
+def choose_means(
+    films: Sequence[EncodeItem], vectors: Float32, counts: Int64, read: int, ask: Ask
+) -> tuple[QueryMeans, dict[str, float]]:
+    """The means to package, and NDCG@10 of known items with and without them.
+
+    ``vectors`` [items, dim] are what is served of ``films``. None where they make it worse; without texts to
+    judge by they are taken as they are.
+    """
+    means = query_means(films, ask)
+    items = known_items(films, counts, read)
+    if len(items.queries) < LEAST_QUERIES:
+        return means, {}
+    plain = ask([msgspec.structs.replace(query, query=False) for query in items.queries])
+    relevant = items.relevant(len(films))
+    without = float(search_scores(plain, vectors, relevant).ndcg.mean())
+    found = float(search_scores(means.centre(items.queries, plain), vectors, relevant).ndcg.mean())
+    metrics = {"search_ndcg@10": found, "search_ndcg@10_uncentred": without}
+    return (means if found >= without else QueryMeans()), metrics
