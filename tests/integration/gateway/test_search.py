@@ -50,8 +50,13 @@ def search(api: Api, **body: Any) -> Any:
 
 def expected(world: World, tiny: Tiny, text: str, genre: str | None = None) -> list[tuple[str, float]]:
     with EncoderClient(world.settings, VERSION, NAME) as client:
-        (encoded,) = client.encode([Item("", text)])
+        (encoded,) = client.encode([Item("", text)], queries=True)
+        (film,) = client.encode([Item("", text)])
     assert encoded.vector is not None
+    assert film.vector is not None
+    mean = tiny.trained.query_means.means["text"]
+    assert np.linalg.norm(mean) > 0.1 * np.linalg.norm(film.vector)
+    np.testing.assert_allclose(encoded.vector, film.vector - mean, atol=1e-5)
     asked = encoded.vector.astype(np.float64)
     films = [film for film in films_of(tiny) if genre is None or genre in film.genres]
     scored = [

@@ -136,6 +136,19 @@ def test_whatever_is_missing_there_is_a_vector(encoder: ItemEncoder) -> None:
     assert len({v.tobytes() for v in encoded.vectors[:4]}) == 4
 
 
+def test_queries_go_without_the_mean_of_their_kind(encoder: ItemEncoder, trained: TrainedSpace) -> None:
+    means = trained.query_means.means
+    assert set(means) == {"text", "poster", "text_and_poster"}
+    for kind, item in {
+        "text": EncodeItem(title="A harbour"),
+        "poster": EncodeItem(title="", poster=picture(3)),
+        "text_and_poster": EncodeItem(title="A harbour", poster=picture(3)),
+    }.items():
+        asked = vector(encoder, msgspec.structs.replace(item, query=True))
+        assert np.linalg.norm(means[kind]) > 0
+        assert np.allclose(asked, vector(encoder, item) - means[kind], atol=1e-6)
+
+
 def test_a_bad_poster_is_its_own_films_error(encoder: ItemEncoder) -> None:
     films = [COLD, msgspec.structs.replace(COLD, poster=b"\xff\xd8 torn"), COLD]
     encoded = encoder.encode(films)

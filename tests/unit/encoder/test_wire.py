@@ -36,6 +36,9 @@ def test_a_request_carries_fields_and_poster_bytes() -> None:
     (row, bare) = msgspec.msgpack.decode(encode_request([FILM, FILM], [b"\x89", None]))["items"]
     assert row == {"item_id": "ml:1", "title": "Heat", "year": 1995, "genres": ["Crime"], "poster": b"\x89"}
     assert "poster" not in bare
+    assert "query" not in bare
+    (asked,) = msgspec.msgpack.decode(encode_request([FILM], [None], queries=True))["items"]
+    assert asked == {**bare, "query": True}
 
 
 def test_answers_are_vectors_or_reasons() -> None:

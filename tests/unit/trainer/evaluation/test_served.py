@@ -217,3 +217,14 @@ def test_a_row_is_made_once_and_again_when_its_inputs_change(
     assert "served 0.3000" in page
     assert "not run yet" in page
     assert "earlier" not in page
+
+
+def test_a_row_is_due_again_when_another_package_is_shipped(tmp_path: Path) -> None:
+    def due(*packages: str) -> str | None:
+        return input_hash(Row("one", "group", "goal", (), lambda *_: {}, packages=packages), tmp_path)
+
+    first = due("item-encoder@1")
+    assert first is not None
+    assert first == due("item-encoder@1")
+    assert first not in (due(), due("text-encoder@1"))
+    assert due("item-encoder@1", "item-encoder@999") is None
