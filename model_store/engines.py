@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from handlers.engines import Engine, candidates, load_probe
 from handlers.engines.choose import listed
@@ -16,11 +14,10 @@ from handlers.engines.order import save_speeds
 from handlers.engines.parity import PROBE_FILE, compare
 from handlers.exceptions import HandlerError
 from model_store.store import Package
+from model_store.timed import BATCH, Inputs, batch_of, timed_inputs
 
-RUNS, BATCH = 7, 16
+RUNS = 7
 EAGER = "eager"
-
-Inputs = dict[str, npt.NDArray[Any]]
 
 
 class EngineRow(msgspec.Struct, kw_only=True):
@@ -43,11 +40,6 @@ class EngineRow(msgspec.Struct, kw_only=True):
     """Milliseconds of other inputs that the caller named."""
 
 
-def batch_of(inputs: Mapping[str, npt.NDArray[Any]], rows: int) -> Inputs:
-    """``rows`` rows of a probe, repeated in order where it has fewer."""
-    return {name: np.ascontiguousarray(np.resize(v, (rows, *v.shape[1:]))) for name, v in inputs.items()}
-
-
 def _by_turns(engines: Mapping[str, Engine], inputs: Inputs) -> dict[str, list[float]]:
     """Milliseconds of each; they take turns, so that all meet the same machine."""
     times: dict[str, list[float]] = {name: [] for name in engines}
@@ -67,7 +59,7 @@ def _medians(times: Mapping[str, list[float]]) -> dict[str, float]:
 def try_engines(
     package: Package, threads: int = 1, more: Mapping[str, Inputs] | None = None
 ) -> list[EngineRow]:
-    """A row for each engine, in the order in which a handler would try them.
+    """A row for each engine, in the order in which a handler would try them, timed by films.
 
     Args:
         more: other inputs to time, by what they are called.
@@ -92,8 +84,9 @@ def try_engines(
         loaded[candidate.name] = engine
         row.cosine, row.length_error, row.passed = parity.cosine, parity.length_error, parity.passed
         row.reason = "" if parity.passed else "outside the parity limits"
-    first = _medians(_by_turns(loaded, batch_of(probe.inputs, 1)))
-    times = _by_turns(loaded, batch_of(probe.inputs, BATCH))
+    films = timed_inputs(package)
+    first = _medians(_by_turns(loaded, batch_of(films, 1)))
+    times = _by_turns(loaded, films)
     many = _medians(times)
     others = {called: _medians(_by_turns(loaded, inputs)) for called, inputs in (more or {}).items()}
     for name in loaded:

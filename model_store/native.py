@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from model_store.films import some_films
 from model_store.manifest import Tensor
 from model_store.plans import plan_of
 from model_store.store import Package
+from model_store.timed import timed_inputs
 
+RUNS = 5
 _REALIZE = 8
 """Operations after which the compiler writes a value down rather than compute it again: a GELU is computed
 once for the range of its row and once more for its bytes otherwise."""
@@ -91,6 +94,43 @@ def compile_package(package: Package, threads: int = 1, precision: Precision = "
     finally:
         aside.unlink(missing_ok=True)
     return Compiled(target, parity, share)
+
+
+def fastest_precision(package: Package, threads: int = 1) -> Precision:
+    """``bf16`` if the text model is faster in it here, else ``float32``; found without compiling, in seconds.
+
+    A processor may multiply bfloat16 and yet be slower by it: AVX-512 has it, without the tiles of AMX.
+
+    Raises:
+        ModelStoreError: the package cannot be read.
+    """
+    import torch
+
+    from handlers.networks import load_model
+    from model_store.mixed import run
+    from model_store.narrow import PackedNetwork, multiplies_bf16
+
+    if not multiplies_bf16():
+        return "float32"
+    torch.set_num_threads(threads)
+    try:
+        network: Any = load_model(package.path)
+        films = packed(timed_inputs(package))
+    except HandlerError as error:
+        raise ModelStoreError(f"{package.manifest.reference} cannot be read: {error}") from None
+    if not hasattr(network, "bert"):
+        return "float32"
+    tried: dict[Precision, PackedNetwork] = {
+        "float32": PackedNetwork(network, torch.float32),
+        "bf16": PackedNetwork(network, torch.bfloat16),
+    }
+    times: dict[Precision, list[float]] = {name: [] for name in tried}
+    for _ in range(RUNS):
+        for name, one in tried.items():
+            started = time.perf_counter()
+            run(one, films)
+            times[name].append(time.perf_counter() - started)
+    return min(times, key=lambda name: min(times[name]))
 
 
 def packed_shapes(

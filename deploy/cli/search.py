@@ -70,4 +70,6 @@ def heading(text: str, poster: str, answer: Mapping[str, Any]) -> str:
     unread = bool(poster and answer.get("poster_passed_over"))
     what = " and ".join(part for part in (repr(text) if text else "", "" if unread else poster) if part)
     said = f"like {what} (space {answer['space']})"
+    if text and answer.get("titled") == 0:
+        said += "; no title holds all these words"
     return f"{said}; {poster} was passed over: its encoder reads no posters" if unread else said

@@ -59,7 +59,8 @@ def show(user: str, limit: int, as_json: bool) -> None:
 def heading(answer: Mapping[str, Any]) -> str:
     """``ml:1: 232 ratings, 190 of them likes, 2 taken back``."""
     taken_back = f", {answer['taken_back']:,} taken back" if answer["taken_back"] else ""
-    return f"{answer['user_id']}: {answer['rated']:,} ratings, {answer['liked']:,} of them likes{taken_back}"
+    ratings = "1 rating" if answer["rated"] == 1 else f"{answer['rated']:,} ratings"
+    return f"{answer['user_id']}: {ratings}, {answer['liked']:,} of them likes{taken_back}"
 
 
 def row(rating: Mapping[str, Any]) -> list[object]:
@@ -75,10 +76,12 @@ def row(rating: Mapping[str, Any]) -> list[object]:
 
 
 def remarks(answer: Mapping[str, Any]) -> list[str]:
-    """What the table does not show: older ratings, and a row by which he is answered that trails them."""
+    """What the table does not show: older ratings, films nobody has sent, and a row that trails them."""
     said, more = [], answer["rated"] - len(answer["ratings"])
     if more > 0:
         said.append(f"{more:,} older, not shown: -n {answer['rated']} shows all")
+    if unknown := sum(one["title"] is None for one in answer["ratings"]):
+        said.append(f"without a title: {unknown:,}, which count once their films are sent and indexed")
     profile = answer["profile"]
     if profile is not None and not profile["fresh"]:
         said.append(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 import torch
@@ -22,13 +25,13 @@ from handlers.engines.packing import packed
 from handlers.engines.parity import PROBE_FILE, compare, load_probe
 from handlers.items import EncodeItem
 from handlers.networks import load_model
-from model_store import NoRoomError, Package, engines, find, half
+from model_store import NoRoomError, Package, engines, find, half, mixed, narrow
 from model_store.compile import halve_package, quantise_package
 from model_store.engines import order_engines, try_engines
 from model_store.films import some_films
 from model_store.mixed import mix, run
 from model_store.narrow import PackedNetwork, multiplies_bf16, multiplies_int8
-from model_store.native import compile_package
+from model_store.native import compile_package, fastest_precision
 from model_store.plans import plan_of
 from model_store.share import WITHIN, harm
 from tests.integration.encoder.tiny import NAME, VERSION, tiny_package
@@ -99,6 +102,45 @@ def test_workers_take_what_was_measured_to_be_faster_here(
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime"
     order_engines(package)
     assert ItemEncoder.load(package.path).engine.name == "onnxruntime-int8"
+
+
+def test_engines_are_timed_by_films_not_by_the_probe(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, npt.NDArray[Any]]] = []
+
+    def note(loaded: dict[str, Any], inputs: dict[str, npt.NDArray[Any]]) -> dict[str, list[float]]:
+        seen.append(inputs)
+        return {name: [1.0] for name in loaded}
+
+    monkeypatch.setattr(engines, "_by_turns", note)
+    try_engines(package)
+    one, many = seen
+    wanted = plan_of(package.path).read(package.path, some_films(16))
+    assert {name: values.tolist() for name, values in many.items()} == {
+        name: values.tolist() for name, values in wanted.items()
+    }
+    assert len(one["side"]) == 1
+    padded = load_probe(package.path / PROBE_FILE).inputs["attention_mask"]
+    assert many["attention_mask"].mean() > padded.mean()
+
+
+@pytest.mark.parametrize("slow", ["float32", "bf16"])
+def test_native_code_is_compiled_in_what_is_faster_here(
+    package: Package, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    run_it = mixed.run
+
+    def delayed(network: Any, inputs: Any) -> Any:
+        kind = "bf16" if network.layers[0].dtype == torch.bfloat16 else "float32"
+        time.sleep(0.5 if kind == slow else 0)
+        return run_it(network, inputs)
+
+    monkeypatch.setattr(mixed, "run", delayed)
+    monkeypatch.setattr(narrow, "multiplies_bf16", lambda: True)
+    assert fastest_precision(package) == ("bf16" if slow == "float32" else "float32")
+    monkeypatch.setattr(narrow, "multiplies_bf16", lambda: False)
+    assert fastest_precision(package) == "float32"
 
 
 def test_float16_is_kept_within_its_limits_and_is_what_gpu_engines_are_built_from(package: Package) -> None:

@@ -146,10 +146,13 @@ def test_ratings_are_shown_with_what_the_table_leaves_out() -> None:
     }
     assert user.heading(answer) == "u: 1,500 ratings, 3 of them likes"
     assert user.row(answer["ratings"][0]) == ["ml:1", None, 4.5, True, "2026-01-02 03:04:05 UTC"]
-    older, trails = user.remarks(answer)
+    assert user.heading(answer | {"rated": 1}).startswith("u: 1 rating, ")
+    older, unknown, trails = user.remarks(answer)
+    assert unknown == "without a title: 1, which count once their films are sent and indexed"
     assert older == "1,499 older, not shown: -n 1500 shows all"
     assert "his row in s trails" in trails
-    assert user.remarks(answer | {"rated": 1, "profile": None}) == []
+    known = [rating | {"title": "Toy Story", "event_time": "2026-01-02T03:04:05.678Z"}]
+    assert user.remarks(answer | {"rated": 1, "profile": None, "ratings": known}) == []
 
 
 def test_a_poster_that_nobody_read_is_not_what_the_films_are_like() -> None:
@@ -159,6 +162,11 @@ def test_a_poster_that_nobody_read_is_not_what_the_films_are_like() -> None:
     )
     assert heading("a girl", "p.webp", {"space": "s"}) == "like 'a girl' and p.webp (space s)"
     assert heading("", "p.webp", {"space": "s", "poster_passed_over": False}) == "like p.webp (space s)"
+    assert heading("", "p.webp", {"space": "s", "titled": 0}) == "like p.webp (space s)"
+    assert heading("matrx", "", {"space": "s", "titled": 0}).endswith(
+        "(space s); no title holds all these words"
+    )
+    assert heading("matrix", "", {"space": "s", "titled": 1}) == "like 'matrix' (space s)"
 
 
 def test_cells() -> None:
