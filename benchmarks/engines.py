@@ -2,8 +2,8 @@
 
 Each engine of the item encoder within its parity limits, all by turns in one run, one thread. The engine that
 serves is chosen by an earlier run. The batch is 16 of the films that come with Marquee, evenly from the
-oldest to the newest; the same of the recorded probe, half of which is padding, and of 16 films that fill
-their rows is told beside it.
+oldest to the newest, without posters as they are; the same of these films with posters, of 16 that fill their
+rows, and of the recorded probe, half of which is padding, is told beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,14 @@ from model_store.films import some_films
 from model_store.native import compile_package
 from model_store.plans import plan_of
 from model_store.timed import BATCH, Inputs, batch_of, timed_inputs
+from trainer.data import poster_frames
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
 WITH_VNNI, WITHOUT = 3.5, 1.8
 FILMS = 2_000
 """To draw from."""
 UNTOLD = ("more_ms", "shortest_16_ms")
-PROBE, FULL = "probe_16_ms", "full_16_ms"
+POSTERS, FULL, PROBE = "posters_16_ms", "full_16_ms", "probe_16_ms"
 console = Console(stderr=True)
 
 
@@ -77,20 +79,27 @@ def main() -> None:
         [told(row, eager) for row in rows],
         [
             Goal(f"{taken.engine} over eager, batch 16", taken.ratio_to_eager or 0.0, wanted),
+            Goal("the same, with posters", eager.more_ms[POSTERS] / taken.more_ms[POSTERS], wanted),
             Goal("the same, the probe", eager.more_ms[PROBE] / taken.more_ms[PROBE], wanted),
         ],
     )
 
 
 def others(package: Package) -> dict[str, Inputs]:
-    """The probe, repeated, and 16 films whose words fill their rows."""
+    """The timed films with posters, 16 films whose words fill their rows, and the probe, repeated."""
     read, known = plan_of(package.path).read, some_films(FILMS)
     words = read(package.path, known)["attention_mask"].sum(1)
     longest = np.flatnonzero(words == words.max())[:BATCH]
     probe = load_probe(package.path / PROBE_FILE)
+    posters = cycle(path.read_bytes() for path in poster_frames())
+    seen = [
+        msgspec.structs.replace(film, poster=poster)
+        for film, poster in zip(some_films(BATCH), posters, strict=False)
+    ]
     return {
-        PROBE: batch_of(probe.inputs, BATCH),
+        POSTERS: dict(read(package.path, seen)),
         FULL: dict(read(package.path, [known[i] for i in longest])),
+        PROBE: batch_of(probe.inputs, BATCH),
     }
 
 
@@ -98,7 +107,7 @@ def told(row: EngineRow, eager: EngineRow) -> dict[str, Any]:
     """A line of the table: one's own times and how often eager's those are."""
     line = {name: value for name, value in msgspec.to_builtins(row).items() if name not in UNTOLD}
     reason = line.pop("reason")
-    for called in (PROBE, FULL):
+    for called in (POSTERS, FULL, PROBE):
         own = row.more_ms.get(called)
         line[called] = own
         line[called.replace("_ms", "_ratio")] = None if own is None else eager.more_ms[called] / own

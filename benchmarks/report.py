@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from deploy.cli.output import out
 
 LIBRARIES = (
     "confluent-kafka",
@@ -63,7 +64,7 @@ def environment() -> dict[str, Any]:
 
 def publish(name: str, figures: dict[str, Any], rows: list[dict[str, Any]], goals: list[Goal]) -> None:
     """Print ``rows`` and ``goals`` as tables and write ``$MARQUEE_HOME/bench/<name>.json``."""
-    console = Console()
+    console = out()
     table = Table(*(rows[0].keys() if rows else ()), title=name)
     for row in rows:
         table.add_row(

@@ -1,11 +1,13 @@
-"""BERT over words without padding, its matrices and attention in as many bits as they are given.
+"""BERT over words without padding, its matrices and attention in as many bits as they are given; so a ViT's.
 
 What is summed up along the layers stays in float32, and so does all that comes after BERT: bfloat16 has 8
-bits, which is enough for what a layer adds and too little for sums that nearly cancel.
+bits, which is enough for what a layer adds and too little for sums that nearly cancel. Of a ViT it is the
+matrices of its blocks; it looks at no posters but those that are there.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch.nn import functional
 from transformers import BertModel
 
 from handlers.engines.machine import cpu_flags
+from handlers.vit import VisionTransformer
 
 PARTS = ("qkv", "mixed", "wide", "back")
 """The linear maps of a layer; those of queries, keys and values are one."""
@@ -53,6 +56,26 @@ class NarrowLinear(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """As the class says."""
         return functional.linear(rows.to(self.weight.dtype), self.weight, self.bias)
+
+
+class _WithinFloat(NarrowLinear):
+    """One map in ``dtype``, for those that go on in float32."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """float32 [..., in] -> float32 [..., out]."""
+        return super().forward(rows).float()
+
+
+def narrow_vit(vit: VisionTransformer, dtype: torch.dtype) -> VisionTransformer:
+    """A copy of ``vit`` with the matrices of its blocks in ``dtype``; itself in float32."""
+    if dtype == torch.float32:
+        return vit
+    made = copy.deepcopy(vit)
+    for block in made.blocks:
+        for name, one in list(block.named_modules()):
+            if isinstance(one, nn.Linear):
+                block.set_submodule(name, _WithinFloat(one, dtype=dtype))
+    return made
 
 
 class PackedLayer(nn.Module):
@@ -95,8 +118,8 @@ class PackedNetwork(nn.Module):
     """A network that reads words, over packed ones; its other inputs by their names.
 
     Args:
-        network: has ``bert`` and ``of_states``.
-        dtype: of BERT's matrices and attention.
+        network: has ``bert`` and ``of_states``, and where it reads posters ``vit`` and ``content``.
+        dtype: of BERT's matrices and attention, and of the ViT's matrices.
     """
 
     def __init__(self, network: Any, dtype: torch.dtype) -> None:
@@ -107,11 +130,14 @@ class PackedNetwork(nn.Module):
         self.layers = nn.ModuleList(
             PackedLayer(one, bert.config.num_attention_heads, dtype) for one in layers
         )
+        self.vit = narrow_vit(network.vit, dtype) if getattr(network, "reads_posters", False) else None
         self.after = network
 
     def forget_original(self) -> None:
-        """Lets go of BERT as it was, which a compiler would take along."""
+        """Lets go of BERT and ViT as they were, which a compiler would take along."""
         self.after.bert = nn.Identity()
+        if self.vit is not None:
+            self.after.vit = nn.Identity()
 
     def forward(
         self,
@@ -123,8 +149,9 @@ class PackedNetwork(nn.Module):
         side: Tensor | None = None,
         pixels: Tensor | None = None,
         has_poster: Tensor | None = None,
+        poster_at: Tensor | None = None,
     ) -> Tensor:
-        """int64 [m], [m], [n, t], [m], [n, t] and what else the network takes -> float32 [n, dim]."""
+        """int64 [m], [m], [n, t], [m], [n, t] and what else the network takes, packed -> float32 [n, dim]."""
         known = self.embeddings
         hidden = known.word_embeddings(words) + known.position_embeddings(places)
         hidden = known.LayerNorm(hidden + known.token_type_embeddings.weight[0])
@@ -132,6 +159,9 @@ class PackedNetwork(nn.Module):
         for layer in self.layers:
             hidden = layer(hidden, additive, at, taken)
         states = hidden.index_select(0, at.reshape(-1)).reshape(*at.shape, -1)
-        others = [one for one in (side, pixels, has_poster) if one is not None]
-        out: Tensor = self.after.of_states(states, attention_mask, *others)
+        if self.vit is not None and pixels is not None and poster_at is not None:
+            patches = self.vit(pixels).index_select(0, poster_at)
+            seen: Tensor = self.after.content(states, attention_mask, side, patches, has_poster)
+            return seen
+        out: Tensor = self.after.of_states(states, attention_mask, *([] if side is None else [side]))
         return out

@@ -136,7 +136,7 @@ def fastest_precision(package: Package, threads: int = 1) -> Precision:
 def packed_shapes(
     inputs: Mapping[str, Tensor], example: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, dict[int, Any]]:
-    """Which axes of ``example``, the packed inputs, vary: those of the package's, and the number of words."""
+    """Which axes of ``example``, the packed inputs, vary: the package's, and how many words and posters."""
     import torch
 
     from model_store.export import dynamic_shapes
@@ -147,6 +147,10 @@ def packed_shapes(
         sizes = inputs["input_ids"].range
         words = torch.export.Dim("words", min=2, max=sizes["batch"][1] * sizes["tokens"][1])
         shapes.update({name: {0: words} for name in ("words", "places", "taken")})
+    if "has_poster" in shapes:
+        shapes["poster_at"] = shapes["has_poster"]
+        posters = torch.export.Dim("posters", min=1, max=inputs["has_poster"].range["batch"][1])
+        shapes["pixels"] = {**shapes["pixels"], 0: posters}
     return {name: shapes[name] for name in example}
 
 

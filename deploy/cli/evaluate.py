@@ -108,7 +108,7 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
 
 
 @command.command()
-@click.option("--package", default="item-encoder@3", show_default=True, help="of the map")
+@click.option("--package", default="item-encoder@4", show_default=True, help="of the map")
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),

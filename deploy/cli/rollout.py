@@ -24,11 +24,11 @@ def command() -> None:
 
     \b
     Examples:
-      marquee rollout start item-encoder@3
+      marquee rollout start item-encoder@4
       marquee rollout status
-      marquee rollout shadow item-encoder-3-mean-a1b2c3
-      marquee rollout canary item-encoder-3-mean-a1b2c3 --percent 5
-      marquee rollout promote item-encoder-3-mean-a1b2c3
+      marquee rollout shadow item-encoder-4-mean-a1b2c3
+      marquee rollout canary item-encoder-4-mean-a1b2c3 --percent 5
+      marquee rollout promote item-encoder-4-mean-a1b2c3
       marquee rollout rollback
     """
 
@@ -81,8 +81,8 @@ def start(
     \b
     Examples:
       marquee rollout start item-encoder@1 --promote        # the first one of an installation
-      marquee rollout start item-encoder@3 --reason "retrained with June"
-      marquee rollout start item-encoder@3 --policy weighted --half-life 365 --detach
+      marquee rollout start item-encoder@4 --reason "retrained with June"
+      marquee rollout start item-encoder@4 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
     from deploy.rollout.starting import manifest_of, policy_for, require_item_encoder
@@ -133,7 +133,7 @@ def resume(space: str | None, operator: str, reason: str, as_json: bool) -> None
     \b
     Examples:
       marquee rollout resume
-      marquee rollout resume item-encoder-3-mean-a1b2c3 --json
+      marquee rollout resume item-encoder-4-mean-a1b2c3 --json
     """
     from deploy.rollout.resuming import Driver, unfinished
     from streaming.control.reader import read_control
@@ -209,7 +209,7 @@ def history(space: str | None, as_json: bool) -> None:
     \b
     Examples:
       marquee rollout history
-      marquee rollout history item-encoder-3-mean-a1b2c3 --json
+      marquee rollout history item-encoder-4-mean-a1b2c3 --json
     """
     from deploy.rollout.reports import moves
     from streaming.control.reader import read_control
@@ -232,7 +232,7 @@ def diff(one: str, other: str, as_json: bool) -> None:
 
     \b
     Example:
-      marquee rollout diff item-encoder-1-mean-a1b2c3 item-encoder-3-mean-d4e5f6
+      marquee rollout diff item-encoder-1-mean-a1b2c3 item-encoder-4-mean-d4e5f6
     """
     from deploy.rollout.moves import find
     from deploy.rollout.reports import differences

@@ -21,6 +21,8 @@ from handlers.exceptions import PackageFileError
 from handlers.trust import MANIFEST_FILE, MODELS_VARIABLE
 
 ONNX_FILE = "model.onnx"
+REVISION = 2
+"""Raised whenever what native code takes changes: what was made and measured before is not looked at."""
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "sve")
 
 
@@ -45,8 +47,17 @@ def cpu_name() -> str:
 
 
 def machine_id() -> str:
-    """12 hexadecimal digits of processor, instruction sets and torch: native code fits where they agree."""
-    facts = (platform.machine(), cpu_name(), ",".join(cpu_flags()), metadata.version("torch"))
+    """12 hexadecimal digits of processor, instruction sets, torch and :data:`REVISION`.
+
+    Where all agree, native code fits.
+    """
+    facts = (
+        platform.machine(),
+        cpu_name(),
+        ",".join(cpu_flags()),
+        metadata.version("torch"),
+        str(REVISION),
+    )
     return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()[:12]
 
 

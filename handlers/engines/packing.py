@@ -1,4 +1,4 @@
-"""Words without their padding, as native code takes them: what is not there costs nothing. Pure."""
+"""Words without padding, and posters that are there, as native code takes them: no more is computed. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ LEAST = 2
 
 
 def packed(inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
-    """``inputs`` with the words of all rows one behind the other; as they are where they hold no words.
+    """``inputs`` with the words of all rows one behind the other, and no posters but those that are there.
 
     Instead of ``input_ids`` [n, t]: ``words`` [m], token numbers of those that the mask shows, ``places``
     [m], their columns, ``at`` [n, t], where each cell's word stands (0 at padding), and ``taken`` [m], the
     cell of each word. All int64. Where the mask shows fewer than :data:`LEAST`, padding makes up for it.
+    Of ``pixels`` [n, ...] those rows that ``has_poster`` shows, one at least, and beside them ``poster_at``,
+    int64 [n], where each row's poster stands (0 where it has none). What holds no words stays as it is, and
+    so do posters without ``has_poster``.
     """
+    return _posters(_words(inputs))
+
+
+def _words(inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
     if "input_ids" not in inputs:
         return dict(inputs)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
@@ -36,3 +43,15 @@ def packed(inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
         "taken": taken,
         **rest,
     }
+
+
+def _posters(inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    if "has_poster" not in inputs:
+        return inputs
+    there = np.flatnonzero(inputs["has_poster"])
+    if not len(there):
+        # an empty one, that is not looked for
+        there = np.zeros(1, dtype=np.int64)
+    at = np.zeros(len(inputs["has_poster"]), dtype=np.int64)
+    at[there] = np.arange(len(there))
+    return {**inputs, "pixels": inputs["pixels"][there], "poster_at": at}

@@ -15,14 +15,22 @@ from PIL import Image
 
 from handlers.config import load_config
 from handlers.encoding import ItemEncoder
+from handlers.engines import load_probe
+from handlers.engines.eager import EagerEngine
+from handlers.engines.packing import packed
+from handlers.engines.parity import PROBE_FILE, compare
 from handlers.fusion import FusionNetwork
 from handlers.inputs import ModelInputs
 from handlers.item_table import load_table
 from handlers.items import EncodeItem
 from handlers.network import load_network
+from handlers.networks import load_model
 from handlers.tokens import TOKENIZER_FILE, Tokens
 from model_store import Package, build
 from model_store.engines import try_engines
+from model_store.mixed import run
+from model_store.narrow import PackedNetwork
+from model_store.native import compile_package
 from tests.integration.encoder.tiny import FILMS, write_data
 from trainer.data import load_items
 from trainer.space import SpaceOptions, train_space, write_package
@@ -136,6 +144,23 @@ def test_whatever_is_missing_there_is_a_vector(encoder: ItemEncoder) -> None:
     assert len({v.tobytes() for v in encoded.vectors[:4]}) == 4
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_it_says_the_same_and_looks_at_no_poster_but_those_that_are_there(
+    package: Package, dtype: torch.dtype
+) -> None:
+    probe = load_probe(package.path / PROBE_FILE)
+    network = PackedNetwork(load_model(package.path), dtype)
+    assert network.vit is not None
+    seen: list[int] = []
+    network.vit.register_forward_hook(lambda _, arguments, __: seen.append(len(arguments[0])))
+    network.forget_original()
+    parity = compare(run(network, packed(probe.inputs)), probe.vectors, reduced_precision=False)
+    assert seen == [int(probe.inputs["has_poster"].sum())]
+    assert parity.passed or dtype == torch.bfloat16, parity
+    assert (parity.length_error > 1e-5) == (dtype == torch.bfloat16), parity
+    assert parity.cosine > 0.999
+
+
 def test_queries_go_without_the_mean_of_their_kind(encoder: ItemEncoder, trained: TrainedSpace) -> None:
     means = trained.query_means.means
     assert set(means) == {"text", "poster", "text_and_poster"}
@@ -226,3 +251,20 @@ def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: P
     assert refused.errors[0] == "title and text are both empty, and this encoder reads no posters"
     assert not refused.vectors[0].any()
     assert refused.errors[1] is None
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_native_code_takes_any_number_of_posters(package: Package) -> None:
+    """None, one, and all: sizes that compilers like to take for constants. Last, for it compiles."""
+    compile_package(package)
+    compiled = ItemEncoder.load(package.path)
+    assert compiled.engine.name == "aotinductor"
+    plain = EagerEngine(package.path)
+    films = [msgspec.structs.replace(COLD, poster=picture(i)) for i in range(3)]
+    bare = [COLD, msgspec.structs.replace(COLD, title="Other")]
+    for some in ([films[0]], [COLD], bare, films, [bare[0], films[1], bare[1]]):
+        rows = compiled.read(some).rows(range(len(some)))
+        np.testing.assert_allclose(
+            compiled.engine.run(rows)["vector"], plain.run(rows)["vector"], atol=1e-5, rtol=1e-4
+        )

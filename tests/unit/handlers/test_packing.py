@@ -1,4 +1,4 @@
-"""Packed words: every word that the mask shows, once, and where its cell finds it."""
+"""Packed words and posters: each that is there, once, and where its cell or film finds it."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def test_a_batch_almost_without_words_is_made_up_by_padding(shown: list[int]) ->
     mask[0, shown] = 1
     made = packed({"input_ids": np.array([[7, 8, 9]]), "attention_mask": mask})
     assert len(made["words"]) == len(made["taken"]) >= LEAST
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=6))
+def test_each_film_finds_its_poster(there: list[bool]) -> None:
+    pixels = np.arange(len(there) * 3, dtype=np.float32).reshape(len(there), 3)
+    has = np.array(there, dtype=np.float32)
+    made = packed({"pixels": pixels, "has_poster": has})
+    assert list(made) == ["pixels", "has_poster", "poster_at"]
+    assert made["poster_at"].dtype == np.int64
+    assert len(made["pixels"]) == max(1, sum(there))
+    seen = has == 1
+    assert np.array_equal(made["pixels"][made["poster_at"]][seen], pixels[seen])
+    assert made["has_poster"] is has
