@@ -16,7 +16,7 @@ from rich.console import Console
 from deploy.cli.client import GatewayClient
 from deploy.cli.output import working
 from deploy.cli.settings import load_settings
-from deploy.demo import closing, loading, newfilm, people
+from deploy.demo import closing, loading, newfilm, people, searching
 from deploy.demo.engine import fastest_engine, make_engine, serving_engine
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage, marquee, until
@@ -31,6 +31,7 @@ SCENES = (
     ("another taste", people.another_taste),
     ("from a rating to another answer", people.probes),
     ("a film that never existed", newfilm.new_film),
+    ("films by what they are about", searching.search),
     ("a cold user", people.cold_user),
     ("profiles check", closing.check),
 )

@@ -11,6 +11,9 @@ from deploy.checks.findings import TOLERANCE
 from deploy.demo.conditions import Condition, Figures, equal
 
 PROBES = 200
+SEARCHES = 100
+LEAST_FOUND = 5
+"""Of so many searches: by chance it is one of ten, and films that many like come up once."""
 MAX_K = 500
 """Films that a gateway answers with at most."""
 RATINGS = 100_836
@@ -88,6 +91,12 @@ class Report(Figures):
                 " -> ".join(_share(taste.get(name)) for name in ("share_before", "share_after")),
                 "rises",
                 taste.get("share_after", 0.0) > taste.get("share_before", 1.0),
+            ),
+            Condition(
+                "films found by the ends of their texts",
+                value("searches_found"),
+                f">= {LEAST_FOUND} of {SEARCHES}",
+                value("searches") == SEARCHES and (value("searches_found") or 0) >= LEAST_FOUND,
             ),
             equal("cold user is served", value("cold_user_source"), "popular"),
         ]

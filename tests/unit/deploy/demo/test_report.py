@@ -32,6 +32,8 @@ GOOD: dict[str, Any] = {
     "new_item_rank_exact": 17,
     "ledger_events_per_second": 40_000,
     "taste": {"share_before": 0.0, "share_after": 0.4},
+    "searches": 100,
+    "searches_found": 16,
     "cold_user_source": "popular",
 }
 
@@ -67,6 +69,8 @@ def test_a_good_run_holds_and_is_written_whole(tmp_path: Path) -> None:
         {"new_item_rank_gateway": None, "new_item_rank_exact": None},
         {"ledger_events_per_second": 0},
         {"taste": {"share_before": 0.4, "share_after": 0.4}},
+        {"searches": 99},
+        {"searches_found": 4},
         {"cold_user_source": "profile"},
     ],
     ids=str,
