@@ -82,6 +82,15 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True):
     kernel: KernelConfig = KernelConfig()
 
 
+class QueryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How searches are answered (:mod:`handlers.query_head`)."""
+
+    films: int
+    """Known ones to compare with."""
+    sharpness: float = 20.0
+    """What a cosine of 1 counts in the softmax over films; larger ones look at fewer films."""
+
+
 class EncoderConfig(PackageConfig, frozen=True, kw_only=True):
     """How a package turns a film into a vector."""
 
@@ -95,6 +104,8 @@ class EncoderConfig(PackageConfig, frozen=True, kw_only=True):
     poster_model: PosterModel | None = None
     reads_posters: bool = True
     """False where training weighed posters at nothing: building finds out, and no ViT runs when served."""
+    query: QueryConfig | None = None
+    """Absent in older packages, and where it made search worse: they answer searches as films."""
 
     @property
     def poster_input(self) -> PosterModel | None:

@@ -12,7 +12,6 @@ from handlers.exceptions import PackageFileError
 from handlers.inputs import ModelInputs
 from handlers.item_table import ItemTable, load_table
 from handlers.items import EncodeItem, item_problem
-from handlers.query_means import QUERY_MEANS_FILE, QueryMeans, load_query_means
 from handlers.tokens import TOKENIZER_FILE, Tokens
 
 ITEM_TABLE_FILE = "item_table.safetensors"
@@ -27,14 +26,11 @@ class ItemEncoder(Encoder[EncodeItem]):
     item = EncodeItem
     noun = "film"
 
-    def __init__(
-        self, config: EncoderConfig, tokens: Tokens, table: ItemTable, means: QueryMeans, engine: Engine
-    ) -> None:
+    def __init__(self, config: EncoderConfig, tokens: Tokens, table: ItemTable, engine: Engine) -> None:
         super().__init__(config.package, config.dim, engine)
         self.config = config
         self._tokens = tokens
         self._table = table
-        self._means = means
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> ItemEncoder:
@@ -46,8 +42,7 @@ class ItemEncoder(Encoder[EncodeItem]):
             raise PackageFileError(
                 f"{ITEM_TABLE_FILE} has vectors of {table.dim}, the package of {config.dim} dimensions"
             )
-        means = load_query_means(folder / QUERY_MEANS_FILE, config.dim)
-        return cls(config, tokens, table, means, proven_engine(folder, threads))
+        return cls(config, tokens, table, proven_engine(folder, threads))
 
     @property
     def reads_posters(self) -> bool:
@@ -63,5 +58,5 @@ class ItemEncoder(Encoder[EncodeItem]):
         return ModelInputs(items, self._tokens, self.config)
 
     def finish(self, items: Sequence[EncodeItem], content: Float32) -> Float32:
-        """Content joined by what ratings say of the films that the table knows; queries centred."""
-        return self._means.centre(items, self._table.blend(items, content))
+        """Content joined by what ratings say of the films that the table knows."""
+        return self._table.blend(items, content)

@@ -15,6 +15,7 @@ from transformers import BertModel
 from handlers.bert import pooled, token_states, unit
 from handlers.config import EncoderConfig, FusionConfig, KernelConfig
 from handlers.features import FeatureConfig
+from handlers.query_head import QueryHead, answered
 from handlers.vit import VisionTransformer
 
 NO_YEAR = 1995.0
@@ -197,10 +198,13 @@ class FusionTransformer(nn.Module):
 
 class FusionNetwork(nn.Module):
     """(input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f], pixels float32
-    [n, 3, h, w], has_poster float32 [n]) -> content vectors float32 [n, dim].
+    [n, 3, h, w], has_poster float32 [n], query float32 [n]) -> content vectors float32 [n, dim].
+
+    Where ``query`` is 1 it is a searcher's vector, by the films that the base compares with.
 
     A row of ``attention_mask`` without a 1 says that there is no text. What was weighed at nothing is not
-    computed (:meth:`settle`); where no poster is read, ``pixels`` and ``has_poster`` may be left out.
+    computed (:meth:`settle`); where no poster is read, ``pixels`` and ``has_poster`` may be left out, and
+    ``query`` where no query is answered.
     """
 
     def __init__(
@@ -212,6 +216,8 @@ class FusionNetwork(nn.Module):
         sizes = (config.fusion, config.features, config.text_model.width, vit.config.width, config.dim)
         self.base = Likeness(*sizes)
         self.fusion = FusionTransformer(*sizes, dropout)
+        query = config.query
+        self.query_head = None if query is None else QueryHead(query.films, config.dim, query.sharpness)
         self.register_buffer("scale", torch.ones(1))
         self.scale: Tensor
         """Of all content vectors against the vectors of ratings."""
@@ -236,28 +242,48 @@ class FusionNetwork(nn.Module):
             said = said + self.fusion(states, attention_mask, side, poster, has_poster)
         return self.scale * said
 
+    def answer(
+        self,
+        states: Tensor,
+        attention_mask: Tensor,
+        side: Tensor,
+        poster: Tensor,
+        has_poster: Tensor,
+        query: Tensor | None = None,
+    ) -> Tensor:
+        """[n, dim], as :meth:`content`, but a searcher's vector where ``query`` [n] is 1."""
+        said = self.content(states, attention_mask, side, poster, has_poster)
+        if query is None or self.query_head is None:
+            return said
+        alike = _cosines(pooled(states, attention_mask), self.base.text)
+        if self.reads_posters:
+            alike = alike + _cosines(poster_vector(poster, has_poster), self.base.poster)
+        return answered(said, self.query_head(alike), query)
+
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
         side: Tensor,
+        query: Tensor | None = None,
         pixels: Tensor | None = None,
         has_poster: Tensor | None = None,
     ) -> Tensor:
-        """float32 [n, dim]: the content vector."""
+        """float32 [n, dim]: the content vector, or a searcher's."""
         states = token_states(self.bert, input_ids, attention_mask)
-        return self.of_states(states, attention_mask, side, pixels, has_poster)
+        return self.of_states(states, attention_mask, side, query, pixels, has_poster)
 
     def of_states(
         self,
         states: Tensor,
         attention_mask: Tensor,
         side: Tensor,
+        query: Tensor | None = None,
         pixels: Tensor | None = None,
         has_poster: Tensor | None = None,
     ) -> Tensor:
         """float32 [n, dim] from what BERT said, [n, t, width]."""
         if not self.reads_posters or pixels is None or has_poster is None:
             nothing = states.new_zeros(states.shape[0], 1, self.vit.config.width)
-            return self.content(states, attention_mask, side, nothing, nothing[:, 0, 0])
-        return self.content(states, attention_mask, side, self.vit(pixels), has_poster)
+            return self.answer(states, attention_mask, side, nothing, nothing[:, 0, 0], query)
+        return self.answer(states, attention_mask, side, self.vit(pixels), has_poster, query)

@@ -30,6 +30,7 @@ class ModelInputs:
         self._tokens = tokens.encode([sentence(item) for item in items])
         self._has_text = [bool(item.title.strip() or item.text.strip()) for item in items]
         self._side = side_features(items, config.features)
+        self._query = np.array([item.query for item in items], dtype=np.float32)
         self.errors: list[str | None] = [None] * len(items)
         self._posters: list[Pixels | None] = [None] * len(items)
         if (seen := config.poster_input) is None:
@@ -45,6 +46,8 @@ class ModelInputs:
         """Inputs of the films ``chosen``, by the names of the graph, padded to the longest of them."""
         ids, mask = pad([self._tokens[i] for i in chosen])
         arrays: Arrays = {"input_ids": ids, "attention_mask": mask, "side": self._side[list(chosen)]}
+        if self._config.query is not None:
+            arrays["query"] = self._query[list(chosen)]
         if (seen := self._config.poster_input) is None:
             return arrays
         mask[[not self._has_text[i] for i in chosen]] = 0

@@ -28,7 +28,7 @@ class EncodeItem(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ()
     poster: bytes | None = None
     query: bool = False
-    """Not a film, but what a searcher says of one: see :mod:`handlers.query_means`."""
+    """Not a film, but what a searcher says of one: see :mod:`handlers.query_head`."""
 
 
 def item_problem(item: EncodeItem) -> str | None:

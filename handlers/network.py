@@ -5,43 +5,61 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertModel
 
 from handlers.bert import load_bert, pooled, token_states
-from handlers.config import WEIGHTS_FILE, EncoderConfig, PosterModel
+from handlers.config import WEIGHTS_FILE, EncoderConfig, PosterModel, QueryConfig
 from handlers.exceptions import PackageFileError
 from handlers.fusion import FusionNetwork
+from handlers.query_head import QueryHead, answered
 from handlers.vit import VisionTransformer, ViTConfig
 
 
 class ItemEncoderNetwork(nn.Module):
     """The architecture ``linear``: BERT, mean pooling, and a linear head into the space.
 
-    (input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f]) -> float32 [n, dim].
+    (input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f], and query float32 [n] if it
+    answers queries) -> float32 [n, dim].
     """
 
-    def __init__(self, bert: BertModel, width: int, side: int, dim: int) -> None:
+    def __init__(
+        self, bert: BertModel, width: int, side: int, dim: int, query: QueryConfig | None = None
+    ) -> None:
         super().__init__()
         self.bert = bert
         self.text_head = nn.Linear(width, dim, bias=True)
         self.side_head = nn.Linear(side, dim, bias=False)
+        self.query_head = None if query is None else QueryHead(query.films, dim, query.sharpness)
+        if query is not None:
+            self.register_buffer("known_text", torch.zeros(query.films, width))
+        self.known_text: Tensor
 
-    def of_states(self, states: Tensor, attention_mask: Tensor, side: Tensor) -> Tensor:
+    def of_states(
+        self, states: Tensor, attention_mask: Tensor, side: Tensor, query: Tensor | None = None
+    ) -> Tensor:
         """float32 [n, dim] from what BERT said, [n, t, width]."""
-        text = pooled(states, attention_mask)
-        vector: Tensor = self.text_head(text) + self.side_head(side)
-        return vector
+        return self.of_text(pooled(states, attention_mask), side, query)
+
+    def of_text(self, text: Tensor, side: Tensor, query: Tensor | None = None) -> Tensor:
+        """float32 [n, dim] from unit vectors of texts, [n, width]."""
+        said: Tensor = self.text_head(text) + self.side_head(side)
+        if query is None or self.query_head is None:
+            return said
+        return answered(said, self.query_head(text @ self.known_text.T), query)
 
     def embed(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """float32 [n, width]: the text alone."""
         return pooled(token_states(self.bert, input_ids, attention_mask), attention_mask)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, side: Tensor) -> Tensor:
-        """float32 [n, dim]: the content vector."""
-        return self.of_states(token_states(self.bert, input_ids, attention_mask), attention_mask, side)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, side: Tensor, query: Tensor | None = None
+    ) -> Tensor:
+        """float32 [n, dim]: the content vector, or a searcher's."""
+        return self.of_states(token_states(self.bert, input_ids, attention_mask), attention_mask, side, query)
 
 
 Network = ItemEncoderNetwork | FusionNetwork
@@ -68,7 +86,7 @@ def build_network(config: EncoderConfig, dropout: float = 0.0) -> Network:
     """
     bert, text = load_bert(config.text_model), config.text_model.width
     if config.architecture == "linear":
-        return ItemEncoderNetwork(bert, text, config.features.width, config.dim)
+        return ItemEncoderNetwork(bert, text, config.features.width, config.dim, config.query)
     assert config.poster_model is not None
     return FusionNetwork(bert, vision_transformer(config.poster_model), config, dropout)
 

@@ -48,11 +48,12 @@ def export_onnx(
     with torch.no_grad(), _quiet_exporter():
         torch.onnx.export(
             network,
-            tuple(torch.from_numpy(example[name]) for name in inputs),
+            (),
             str(path),
+            kwargs={name: torch.from_numpy(example[name]) for name in inputs},
             input_names=list(inputs),
             output_names=["vector"],
-            dynamic_shapes=tuple(shapes.values()),
+            dynamic_shapes=shapes,
             opset_version=OPSET,
             dynamo=True,
             external_data=False,

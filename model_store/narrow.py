@@ -118,7 +118,7 @@ class PackedNetwork(nn.Module):
     """A network that reads words, over packed ones; its other inputs by their names.
 
     Args:
-        network: has ``bert`` and ``of_states``, and where it reads posters ``vit`` and ``content``.
+        network: has ``bert`` and ``of_states``, and where it reads posters ``vit`` and ``answer``.
         dtype: of BERT's matrices and attention, and of the ViT's matrices.
     """
 
@@ -147,6 +147,7 @@ class PackedNetwork(nn.Module):
         taken: Tensor,
         attention_mask: Tensor,
         side: Tensor | None = None,
+        query: Tensor | None = None,
         pixels: Tensor | None = None,
         has_poster: Tensor | None = None,
         poster_at: Tensor | None = None,
@@ -161,7 +162,8 @@ class PackedNetwork(nn.Module):
         states = hidden.index_select(0, at.reshape(-1)).reshape(*at.shape, -1)
         if self.vit is not None and pixels is not None and poster_at is not None:
             patches = self.vit(pixels).index_select(0, poster_at)
-            seen: Tensor = self.after.content(states, attention_mask, side, patches, has_poster)
+            seen: Tensor = self.after.answer(states, attention_mask, side, patches, has_poster, query)
             return seen
-        out: Tensor = self.after.of_states(states, attention_mask, *([] if side is None else [side]))
+        others = [one for one in (side, query) if one is not None]
+        out: Tensor = self.after.of_states(states, attention_mask, *others)
         return out

@@ -18,7 +18,6 @@ from handlers.inputs import ModelInputs
 from handlers.items import EncodeItem, sentence
 from handlers.kinds import Kind, kind_of
 from handlers.posters import PosterInputs, PosterSizes, load_poster_sizes
-from handlers.query_means import QUERY_MEANS_FILE
 from handlers.texts import TextInputs, load_text_config
 from handlers.tokens import TOKENIZER_FILE, Tokens
 from model_store.manifest import Tensor
@@ -74,8 +73,7 @@ def plan_of(folder: Path) -> Plan:
     """
     kind = kind_of(folder)
     if kind == "item-encoder":
-        own = (QUERY_MEANS_FILE,) if (folder / QUERY_MEANS_FILE).is_file() else ()
-        return _item_encoder(load_config(folder), own)
+        return _item_encoder(load_config(folder))
     if kind == "text-encoder":
         return _text_encoder(load_text_config(folder).text_model)
     return _poster_encoder(load_poster_sizes(folder).model)
@@ -97,7 +95,7 @@ def _words(text: TextModel) -> dict[str, Tensor]:
     return {"input_ids": tensor, "attention_mask": tensor}
 
 
-def _item_encoder(config: EncoderConfig, own: tuple[str, ...]) -> Plan:
+def _item_encoder(config: EncoderConfig) -> Plan:
     def read(folder: Path, films: Sequence[EncodeItem]) -> Arrays:
         tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
         return ModelInputs(films, tokens, config).rows(range(len(films)))
@@ -106,10 +104,12 @@ def _item_encoder(config: EncoderConfig, own: tuple[str, ...]) -> Plan:
         return read(folder, PROBE_ITEMS)
 
     inputs = {**_words(config.text_model), "side": _floats(config.features.width)}
+    if config.query is not None:
+        inputs["query"] = _floats()
     if (poster := config.poster_input) is not None:
         inputs["pixels"] = _floats(3, poster.height, poster.width)
         inputs["has_poster"] = _floats()
-    files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, *own, CARD_FILE)
+    files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
     return Plan(HANDLERS["item-encoder"], files, config.text_model, inputs, config.dim, probe, read)
 
 

@@ -12,7 +12,6 @@ from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import load_table
 from handlers.items import EncodeItem
 from handlers.network import load_network
-from handlers.query_means import QUERY_MEANS_FILE, load_query_means
 from model_store.store import find_source
 from trainer.fusion.answers import content_of
 
@@ -29,5 +28,4 @@ def served_vectors(reference: str, items: Sequence[EncodeItem], say: Callable[[s
             say(f"{reference}: {what}: {total}")
 
     content = content_of(load_network(folder, config), config, items, progress)
-    vectors = load_table(folder / ITEM_TABLE_FILE).blend(items, content)
-    return load_query_means(folder / QUERY_MEANS_FILE, config.dim).centre(items, vectors)
+    return load_table(folder / ITEM_TABLE_FILE).blend(items, content)

@@ -23,17 +23,18 @@ from trainer.progress import Progress
 def content_of(
     network: Network, config: EncoderConfig, items: Sequence[EncodeItem], progress: Progress
 ) -> npt.NDArray[np.float32]:
-    """float32 [n, dim]: the content vectors of ``items``, of either architecture.
+    """float32 [n, dim]: what ``items`` are answered, films and queries, by either architecture.
 
     Raises:
         TrainingError: if a poster is no image.
     """
+    queries = [item.query for item in items]
     if isinstance(network, FusionNetwork):
         films = frozen_films(items, config, network.vit, frozen_folder(), progress)
         told = [ALL if item.title.strip() or item.text.strip() else NO_TEXT for item in items]
-        return content_vectors(network, films, told)
+        return content_vectors(network, films, told, queries)
     text = torch.from_numpy(mean_words(*words_of(items, config.text_model, frozen_folder(), progress)))
     side = torch.from_numpy(side_features(items, config.features))
     with torch.inference_mode():
-        content: npt.NDArray[np.float32] = (network.text_head(text) + network.side_head(side)).numpy()
-    return content
+        said: npt.NDArray[np.float32] = network.of_text(text, side, torch.tensor(queries).float()).numpy()
+    return said

@@ -60,16 +60,25 @@ def frozen_films(
 
 
 def content_vectors(
-    network: FusionNetwork, films: Frozen, variants: Sequence[str] = (), batch: int = 256
+    network: FusionNetwork,
+    films: Frozen,
+    variants: Sequence[str] = (),
+    queries: Sequence[bool] = (),
+    batch: int = 256,
 ) -> npt.NDArray[np.float32]:
-    """float32 [n, dim]: what the packaged network answers; ``variants`` say what of each film it is told."""
+    """float32 [n, dim]: what the packaged network answers.
+
+    ``variants`` say what of each film it is told, ``queries`` which are none, but what searchers say.
+    """
     variants = variants or [ALL] * len(films)
+    asked = np.array(queries or [False] * len(films), dtype=np.float32)
     order = np.argsort(np.diff(films.starts), kind="stable")
     out = np.zeros((len(films), network.base.weights.shape[1]), dtype=np.float32)
     with torch.inference_mode():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            out[rows] = network.content(**films.batch(rows.tolist(), [variants[i] for i in rows])).numpy()
+            told = films.batch(rows.tolist(), [variants[i] for i in rows])
+            out[rows] = network.answer(**told, query=torch.from_numpy(asked[rows])).numpy()
     return out
 
 
@@ -99,12 +108,12 @@ def fusion_side(
     mix, metrics = choose_fusion_mix(task, choice, options, tuned)
     fitted = fit(task, data, choice, work, progress)
     assert config.fusion is not None
-    anchors = frozen.side[np.flatnonzero(fitted.warm)[fitted.base.anchors]]
-    most = int((anchors[:, config.features.columns["year"][1] :] != 0).sum(axis=1).max())
-    known = msgspec.structs.replace(
+    anchors = np.flatnonzero(fitted.warm)[fitted.base.anchors]
+    most = int((frozen.side[anchors][:, config.features.columns["year"][1] :] != 0).sum(axis=1).max())
+    fusion = msgspec.structs.replace(
         config.fusion, anchors=len(fitted.base.anchors), people=most, kernel=choice.shape.kernel
     )
-    config = msgspec.structs.replace(config, fusion=known)
+    config = msgspec.structs.replace(config, fusion=fusion)
     network = build_network(config)
     assert isinstance(network, FusionNetwork)
     fitted.fill(network, frozen, choice.gain)
@@ -117,13 +126,13 @@ def fusion_side(
         "architecture": "fusion",
         "poster_model": config.poster_model.package if config.poster_model else "",
         "posters": int((frozen.poster_rows >= 0).sum()),
-        "anchors": known.anchors,
+        "anchors": fusion.anchors,
         "base_penalty": choice.shape.penalty,
         "base_length_power": choice.shape.length_power,
         "base_rank_power": choice.shape.rank_power,
         "epochs": choice.epochs,
         "correction_gain": choice.gain,
-        "correction": f"width {known.width}, depth {known.depth}, ranking loss {sizes.ranking}",
+        "correction": f"width {fusion.width}, depth {fusion.depth}, ranking loss {sizes.ranking}",
         **{f"kernel_{name}": value for name, value in msgspec.structs.asdict(choice.shape.kernel).items()},
     }
     return ContentSide(
@@ -131,6 +140,7 @@ def fusion_side(
         {name: tensor.numpy() for name, tensor in weights.items()},
         content_vectors(network, frozen),
         mix,
+        anchors,
         parameters,
         {
             "cold_validation_ndcg@10_ridge": tuned.metrics["cold_validation_ndcg@10"],

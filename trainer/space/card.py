@@ -21,8 +21,9 @@ turned by the tastes of those who liked it (`taste_strength`), + b collaborative
 b = n^4 / (n^4 + `half_count`^4). Another text or poster moves it by 1 - a. The length of a vector means how
 broadly a film appeals: compare by inner product, never by cosine.
 
-A query (text, poster or both, no film) is answered less the mean of such answers, where the package holds
-`query_means`: the ends of films' texts, which it does not read, then find their films at `search_ndcg@10`."""
+A query (text, poster or both, no film) is answered by the mean of known films' vectors, weighted by how much
+their texts and posters are like it, where `config.json` says `query`: the ends of films' texts, which it does
+not read, then find their films at `search_ndcg@10`, asked as films at `search_ndcg@10_as_films`."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
     "linear": "Posters are ignored; films without ratings are known by their text alone.",

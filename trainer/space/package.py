@@ -12,7 +12,6 @@ from safetensors.numpy import save_file
 from handlers.config import WEIGHTS_FILE, write_config
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import save_table
-from handlers.query_means import QUERY_MEANS_FILE, save_query_means
 from model_store import Package
 from model_store.manifest import SCHEMA, Manifest, check_names, describe_files, write_manifest
 from model_store.plans import CARD_FILE
@@ -63,8 +62,6 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
         write_config(config, folder)
         save_file(trained.weights, folder / WEIGHTS_FILE)
         save_table(trained.table, folder / ITEM_TABLE_FILE)
-        if trained.query_means.means:
-            save_query_means(trained.query_means, folder / QUERY_MEANS_FILE)
         parameters, metrics = dict(trained.parameters), dict(trained.metrics)
         if trained.reranker is not None:
             trained.reranker.write(folder)

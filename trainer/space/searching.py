@@ -1,4 +1,4 @@
-"""What searches by text and poster go without, and how well they find the film that is meant. Pure.
+"""How well searches find the film that is meant. Pure.
 
 Judged by known items: the end of a film's text, which its encoder does not read, is to find the film.
 """
@@ -14,7 +14,6 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from handlers.items import EncodeItem
-from handlers.query_means import BOTH, POSTER, TEXT, QueryMeans
 from trainer.evaluation.ranking import RankingScores, rank
 
 Float32 = npt.NDArray[np.float32]
@@ -22,8 +21,7 @@ Int64 = npt.NDArray[np.int64]
 Ask = Callable[[Sequence[EncodeItem]], Float32]
 """What the encoder answers, [n, dim]."""
 
-FILMS = 500
-"""Means over 200 films find as well; more cost time."""
+FOUND, AS_FILMS = "search_ndcg@10", "search_ndcg@10_as_films"
 QUERIES = 400
 LEAST_WORDS = 20
 MOST_WORDS = 60
@@ -36,20 +34,6 @@ LEAST_QUERIES = 20
 def evenly(count: int, most: int) -> list[int]:
     """Up to ``most`` places of ``count``, evenly from the first to the last."""
     return [i * count // most for i in range(most)] if count > most else list(range(count))
-
-
-def query_means(films: Sequence[EncodeItem], ask: Ask) -> QueryMeans:
-    """The mean answer of each kind of query, over ``films`` told of by as little as a query tells."""
-    some = [films[i] for i in evenly(len(films), FILMS)]
-    told = [EncodeItem(title=film.title) for film in some]
-    told += [EncodeItem(title="", text=film.text) for film in some if film.text.strip()]
-    means = {TEXT: ask(told).mean(axis=0)}
-    means[BOTH] = means[TEXT]
-    seen = [film for film in films if film.poster]
-    if seen := [seen[i] for i in evenly(len(seen), FILMS)]:
-        means[POSTER] = ask([EncodeItem(title="", poster=film.poster) for film in seen]).mean(axis=0)
-        means[BOTH] = ask([EncodeItem(title=film.title, poster=film.poster) for film in seen]).mean(axis=0)
-    return QueryMeans(means)
 
 
 @dataclass(frozen=True)
@@ -92,21 +76,19 @@ def search_scores(queries: Float32, vectors: Float32, relevant: sp.csr_matrix) -
     return rank(queries.astype(np.float64), found, sp.csr_matrix(relevant.shape), relevant)
 
 
-def choose_means(
+def search_figures(
     films: Sequence[EncodeItem], vectors: Float32, counts: Int64, read: int, ask: Ask
-) -> tuple[QueryMeans, dict[str, float]]:
-    """The means to package, and NDCG@10 of known items with and without them.
+) -> dict[str, float]:
+    """NDCG@10 of known items, asked as queries and as films; ``vectors`` [items, dim] are of ``films``.
 
-    ``vectors`` [items, dim] are what is served of ``films``. None where they make it worse; without texts to
-    judge by they are taken as they are.
+    Nothing where there are too few texts to judge by.
     """
-    means = query_means(films, ask)
     items = known_items(films, counts, read)
     if len(items.queries) < LEAST_QUERIES:
-        return means, {}
-    plain = ask([msgspec.structs.replace(query, query=False) for query in items.queries])
+        return {}
     relevant = items.relevant(len(films))
-    without = float(search_scores(plain, vectors, relevant).ndcg.mean())
-    found = float(search_scores(means.centre(items.queries, plain), vectors, relevant).ndcg.mean())
-    metrics = {"search_ndcg@10": found, "search_ndcg@10_uncentred": without}
-    return (means if found >= without else QueryMeans()), metrics
+    as_films = [msgspec.structs.replace(query, query=False) for query in items.queries]
+    asked = {FOUND: ask(items.queries), AS_FILMS: ask(as_films)}
+    return {
+        name: float(search_scores(queries, vectors, relevant).ndcg.mean()) for name, queries in asked.items()
+    }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from handlers.config import EncoderConfig
+from handlers.config import EncoderConfig, QueryConfig
 from trainer.space.choice import Choice, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
 from trainer.space.mixing import Mix
 
 Float64 = npt.NDArray[np.float64]
+HEAD = ("known_text", "query_head.vectors")
+"""Weights for searches alone."""
+KNOWN = 2048
+"""Films with most ratings that searches are compared with, where there are as many."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,21 @@ class ContentSide:
     """[items, dim]: content vectors of the films it was trained with."""
     mix: Mix
     """How its vectors join those of ratings; its scale is in ``weights`` and ``vectors`` already."""
+    known: npt.NDArray[np.int64]
+    """Places of the films that searches are compared with."""
     parameters: dict[str, float | int | str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+
+    def answering_queries(self, served: npt.NDArray[np.float32]) -> ContentSide:
+        """With a head for searches; ``served`` [items, dim] are the films' vectors that these are to find."""
+        config = msgspec.structs.replace(self.config, query=QueryConfig(films=len(self.known)))
+        head = {"query_head.vectors": served[self.known].astype(np.float16)}
+        return replace(self, config=config, weights=self.weights | head)
+
+    def without_queries(self) -> ContentSide:
+        """Answers searches as films."""
+        own = {name: values for name, values in self.weights.items() if name not in HEAD}
+        return replace(self, config=msgspec.structs.replace(self.config, query=None), weights=own)
 
 
 def linear_side(
@@ -47,4 +65,6 @@ def linear_side(
         "side_head.weight": np.ascontiguousarray(weight[:, width:]),
     }
     vectors = features.astype(np.float32) @ weight.T.astype(np.float32) + bias
-    return ContentSide(config, weights, vectors, choice.mix)
+    known = np.sort(np.argsort(-counts, kind="stable")[: min(KNOWN, int(warm.sum()))])
+    weights["known_text"] = features[known, :width].astype(np.float16)
+    return ContentSide(config, weights, vectors, choice.mix, known)

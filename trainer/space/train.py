@@ -19,7 +19,6 @@ from handlers.features import HASHED_FIELDS, FeatureConfig, side_features
 from handlers.item_table import ItemTable
 from handlers.items import EncodeItem, fingerprint
 from handlers.network import build_network, fill
-from handlers.query_means import QueryMeans
 from model_store.manifest import TrainingData
 from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
@@ -32,7 +31,7 @@ from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.mixing import hold_weights, table_vectors, wanted
 from trainer.space.options import SpaceOptions
-from trainer.space.searching import Ask, choose_means
+from trainer.space.searching import AS_FILMS, FOUND, Ask, search_figures
 from trainer.space.side import ContentSide, linear_side
 from trainer.space.tuning import Tuned, tune
 
@@ -58,8 +57,6 @@ class TrainedSpace:
     item_ids: tuple[str, ...]
     vectors: npt.NDArray[np.float32]
     """[items, dim]: what the package must answer for the films it was trained with."""
-    query_means: QueryMeans
-    """What searches go without."""
     reranker: PackagedReranker | None = None
     """``None`` where none was asked for."""
 
@@ -152,7 +149,10 @@ def train_space(
         np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
     )
     vectors = table.blend(films, side.vectors)
-    means, search = choose_means(shown, vectors, counts, options.max_tokens, _asked(side, progress))
+    side = side.answering_queries(vectors)
+    search = search_figures(shown, vectors, counts, options.max_tokens, _asked(side, progress))
+    if search and search[FOUND] < search[AS_FILMS]:
+        side = side.without_queries()
     return TrainedSpace(
         config=side.config,
         weights=side.weights,
@@ -169,7 +169,6 @@ def train_space(
         metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics | search).items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=vectors,
-        query_means=means,
         reranker=train_reranker_for(fold, items, known, options, choice, progress)
         if options.rerank
         else None,

@@ -13,13 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
+from handlers.bert import pooled, token_states, unit
 from handlers.config import load_config
 from handlers.encoding import ItemEncoder
 from handlers.engines import load_probe
 from handlers.engines.eager import EagerEngine
 from handlers.engines.packing import packed
 from handlers.engines.parity import PROBE_FILE, compare
-from handlers.fusion import FusionNetwork
+from handlers.fusion import FusionNetwork, poster_vector
 from handlers.inputs import ModelInputs
 from handlers.item_table import load_table
 from handlers.items import EncodeItem
@@ -37,6 +38,7 @@ from trainer.space import SpaceOptions, train_space, write_package
 from trainer.space.train import TrainedSpace, encode_items
 
 NAME = "tiny-fusion"
+READ = ("input_ids", "attention_mask", "side")
 COLD = EncodeItem(title="A film nobody knows", year=1999, genres=("Horror",), text="A ghost on a train.")
 
 
@@ -118,7 +120,7 @@ def test_onnx_computes_what_the_model_does(package: Package) -> None:
     rows = {row.engine: row for row in try_engines(package)}
     assert rows["onnxruntime"].passed
     assert rows["eager"].passed
-    assert set(package.manifest.inputs) == {"input_ids", "attention_mask", "side", "pixels", "has_poster"}
+    assert set(package.manifest.inputs) == {*READ, "query", "pixels", "has_poster"}
 
 
 def test_a_poster_changes_the_vector_of_a_film_without_ratings(encoder: ItemEncoder) -> None:
@@ -161,17 +163,28 @@ def test_packed_it_says_the_same_and_looks_at_no_poster_but_those_that_are_there
     assert parity.cosine > 0.999
 
 
-def test_queries_go_without_the_mean_of_their_kind(encoder: ItemEncoder, trained: TrainedSpace) -> None:
-    means = trained.query_means.means
-    assert set(means) == {"text", "poster", "text_and_poster"}
-    for kind, item in {
-        "text": EncodeItem(title="A harbour"),
-        "poster": EncodeItem(title="", poster=picture(3)),
-        "text_and_poster": EncodeItem(title="A harbour", poster=picture(3)),
-    }.items():
-        asked = vector(encoder, msgspec.structs.replace(item, query=True))
-        assert np.linalg.norm(means[kind]) > 0
-        assert np.allclose(asked, vector(encoder, item) - means[kind], atol=1e-6)
+def test_a_query_is_the_mean_of_the_films_it_is_like(encoder: ItemEncoder, package: Package) -> None:
+    network = load_network(package.path, load_config(package.path))
+    assert isinstance(network, FusionNetwork)
+    assert network.query_head is not None
+    known = network.query_head.vectors.numpy()
+    films = [EncodeItem(title="A harbour"), EncodeItem(title="", poster=picture(3))]
+    asked = [msgspec.structs.replace(item, query=True) for item in films]
+    tokens = Tokens(package.path / TOKENIZER_FILE, 64)
+    with torch.inference_mode():
+        rows = {
+            k: torch.from_numpy(v) for k, v in ModelInputs(films, tokens, encoder.config).rows([0, 1]).items()
+        }
+        states = token_states(network.bert, rows["input_ids"], rows["attention_mask"])
+        text = pooled(states, rows["attention_mask"]) @ unit(network.base.text).T
+        poster = poster_vector(network.vit(rows["pixels"]), rows["has_poster"]) @ unit(network.base.poster).T
+    for alike, query in zip((text + poster).numpy(), asked, strict=True):
+        shares = np.exp(20.0 * alike)
+        want = shares @ known / shares.sum()
+        assert np.allclose(vector(encoder, query), want, atol=1e-5)
+    mixed = encoder.encode([films[0], asked[0], films[1]]).vectors
+    assert np.allclose(mixed[0], vector(encoder, films[0]), atol=1e-6), "a film beside a query stays one"
+    assert np.allclose(mixed[1], vector(encoder, asked[0]), atol=1e-6)
 
 
 def test_a_bad_poster_is_its_own_films_error(encoder: ItemEncoder) -> None:
@@ -227,7 +240,7 @@ def test_another_catalogue_under_the_same_ids_gets_no_film_of_ours(
 def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: Path) -> None:
     """No transformer, no ViT: the same vectors, and a poster alone is refused as what it is here."""
     blind = built(trained, folder, "tiny-blind", poster=0.0, spread=0.0)
-    assert set(blind.manifest.inputs) == {"input_ids", "attention_mask", "side"}
+    assert set(blind.manifest.inputs) == {*READ, "query"}
     config = load_config(blind.path)
     assert not config.reads_posters
     encoder = ItemEncoder.load(blind.path)
