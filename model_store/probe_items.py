@@ -51,7 +51,7 @@ PROBE_ITEMS = (
     EncodeItem(title="The Harbour", poster=_picture(3, 96, 64)),
     EncodeItem(title="", year=1974, poster=_picture(4, 96, 64)),
     EncodeItem(title="a keeper who lost his light", query=True),
-    EncodeItem(title="", text=_PLOT, poster=_picture(2, 120, 200), query=True),
+    EncodeItem(title="a keeper who lost his light", poster=_picture(2, 120, 200), query=True),
     EncodeItem(title="", poster=_picture(1, 268, 182), query=True),
 )
 

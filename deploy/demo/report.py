@@ -12,8 +12,8 @@ from deploy.demo.conditions import Condition, Figures, equal
 
 PROBES = 200
 SEARCHES = 100
-LEAST_FOUND = 5
-"""Of so many searches: by chance it is one of ten, and films that many like come up once."""
+LEAST_FOUND = 10
+"""Of so many searches; the films that most people like would be one of them."""
 MAX_K = 500
 """Films that a gateway answers with at most."""
 RATINGS = 100_836

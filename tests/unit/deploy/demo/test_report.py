@@ -33,7 +33,7 @@ GOOD: dict[str, Any] = {
     "ledger_events_per_second": 40_000,
     "taste": {"share_before": 0.0, "share_after": 0.4},
     "searches": 100,
-    "searches_found": 16,
+    "searches_found": 24,
     "cold_user_source": "popular",
 }
 
@@ -70,7 +70,7 @@ def test_a_good_run_holds_and_is_written_whole(tmp_path: Path) -> None:
         {"ledger_events_per_second": 0},
         {"taste": {"share_before": 0.4, "share_after": 0.4}},
         {"searches": 99},
-        {"searches_found": 4},
+        {"searches_found": 9},
         {"cold_user_source": "profile"},
     ],
     ids=str,
