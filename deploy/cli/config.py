@@ -11,10 +11,10 @@ from typing import Any
 import click
 from pydantic import BaseModel, SecretStr
 from pydantic_settings import EnvSettingsSource
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deploy.cli.output import out
 from deploy.settings_page import description_of, page, variable_of
 from deploy.variables import VARIABLES
 from streaming.exceptions import NotFoundError
@@ -87,11 +87,11 @@ def show(describe: bool, markdown: bool, as_json: bool) -> None:
         return
     last = ("description",) if describe else ("variable",)
     columns = ("setting", "value", "origin", *last)
-    Console().print(_table(columns, [{**row, "value": _weighed(row)} for row in rows]))
+    out().print(_table(columns, [{**row, "value": _weighed(row)} for row in rows]))
     if describe:
         others = [one._asdict() | {"value": os.environ.get(one.name, "")} for one in VARIABLES]
-        Console().print()
-        Console().print(_table(("name", "value", "description"), others))
+        out().print()
+        out().print(_table(("name", "value", "description"), others))
 
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str | Text]]) -> Table:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from deploy.cli.output import out
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -57,13 +59,12 @@ def served(
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("measure", "plain", "re-ranked", title=f"{found['users']} users of {test.name}")
     for name in ("ndcg@10", "recall@10", "coverage"):
         table.add_row(name, *(f"{found[name][kind]:.4f}" for kind in ("plain", "reranked")))
-    Console().print(table)
+    out().print(table)
     click.echo(f"chosen on validation: {found['chosen']}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.ids import removable_id, some_id
-from deploy.cli.output import AS_JSON, out, print_json, table
+from deploy.cli.output import AS_JSON, err, out, print_json, table
 from deploy.cli.settings import load_settings
 from streaming.events import Item
 from streaming.exceptions import MarqueeError
@@ -72,10 +73,28 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
                 answer = gateway.put_poster(item, picture)
             except MarqueeError as error:
                 raise type(error)(f"{item} was put, its poster was not: {error}") from None
+        fresh = new_genres(fields.get("genres") or (), gateway)
     if as_json:
         print_json(answer)
     else:
         out().print(f"{item} put, acknowledged", markup=False, highlight=False)
+    if fresh:
+        err().print(
+            f"no other film has the genre {', '.join(fresh)}; `marquee genres` lists those there are",
+            markup=False,
+            highlight=False,
+        )
+
+
+def new_genres(genres: Sequence[str], gateway: GatewayClient) -> list[str]:
+    """Those of ``genres`` that no film has; none where the gateway cannot say."""
+    if not genres:
+        return []
+    try:
+        known = {genre.casefold() for genre in gateway.genres()["genres"]}
+    except MarqueeError:
+        return []
+    return [genre for genre in genres if genre.casefold() not in known]
 
 
 @command.command()

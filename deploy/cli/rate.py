@@ -9,8 +9,9 @@ import click
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.ids import some_id
-from deploy.cli.output import AS_JSON, out, print_json
+from deploy.cli.output import AS_JSON, err, out, print_json
 from deploy.cli.settings import load_settings
+from streaming.exceptions import MarqueeError, NotFoundError
 
 
 @click.command()
@@ -36,8 +37,27 @@ def command(user: str, item: str, value: float | None, take_back: bool, as_json:
     at = datetime.now(UTC).isoformat()
     with GatewayClient(load_settings()) as gateway:
         answer = gateway.rate(user, item, value, at)
+        unknown = not take_back and _unknown(item, gateway)
     if as_json:
         print_json(answer)
     else:
         done = "taken back" if take_back else f"rated {value:g}"
         out().print(f"{item} {done} by {user}, acknowledged", markup=False, highlight=False)
+    if unknown:
+        err().print(
+            f"no film {item} is known: its rating is kept, and counts once the film is sent",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _unknown(item: str, gateway: GatewayClient) -> bool:
+    """Whether the gateway says that there is no such film."""
+    try:
+        gateway.item(item)
+    except NotFoundError:
+        return True
+    except MarqueeError:
+        # the rating is in, whatever else fails
+        return False
+    return False

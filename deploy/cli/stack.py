@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from deploy.cli.lines import duration
+from deploy.cli.output import out
 from deploy.stack.control import State, down, healthy, status, up
 from deploy.stack.layout import DEFAULT_PORT_BASE, layout_of
 from deploy.stack.services import SERVICES
@@ -73,7 +74,7 @@ def up_command(only: tuple[str, ...], port_base: int | None, timeout: float, as_
         document = {**result.state, "already": result.already, "api_key": result.new_api_key}
         click.echo(json.dumps(document))
         return
-    Console().print(state_table(result.state))
+    out().print(state_table(result.state))
     click.echo("everything was up already" if result.already else "everything is up")
     if "gateway" in result.state["wanted"]:
         click.echo(f"gateway: {settings.gateway.url}  (its endpoints: {settings.gateway.url}/docs)")
@@ -124,7 +125,7 @@ def status_command(as_json: bool) -> None:
         for left in state["leftovers"]:
             click.echo(f"  left behind: {left['service']} (pid {left['pid']}); `marquee stack down` ends it")
     else:
-        Console().print(state_table(state))
+        out().print(state_table(state))
         if "silent_s" in state["supervisor"]:
             click.echo(f"the supervisor has been silent for {state['supervisor']['silent_s']} s")
     sys.exit(0 if healthy(state) else 1)

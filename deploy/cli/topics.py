@@ -6,9 +6,9 @@ import json
 import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from deploy.cli.output import out
 from deploy.cli.settings import load_settings, require_kafka
 from streaming.control.reader import read_control
 from streaming.settings import Settings
@@ -67,7 +67,7 @@ def check_command(as_json: bool) -> None:
         table = Table("topic", "what", "is", "must be")
         for d in found:
             table.add_row(d.topic, d.what, d.got, d.want)
-        Console().print(table)
+        out().print(table)
         click.echo(
             "`marquee topics ensure` creates topics and mends configurations; partition counts are for life"
         )

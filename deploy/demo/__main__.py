@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from deploy.cli.client import GatewayClient
-from deploy.cli.output import working
+from deploy.cli.output import out, working
 from deploy.cli.settings import load_settings
 from deploy.demo import closing, loading, newfilm, people, searching
 from deploy.demo.engine import fastest_engine, make_engine, serving_engine
@@ -82,7 +82,7 @@ def main() -> int:
     """Play, write the report whatever happened, and say how it went."""
     # gRPC tells people of every reconnection; errors reach us as exceptions
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    console, report = Console(), Report()
+    console, report = out(), Report()
     home = load_settings().home
     home.mkdir(parents=True, exist_ok=True)
     try:

@@ -25,7 +25,7 @@ from rich.rule import Rule
 from deploy.checks.items import ItemCheck
 from deploy.checks.users import UserCheck
 from deploy.cli.client import GatewayClient
-from deploy.cli.output import cell_text, table, working
+from deploy.cli.output import cell_text, out, table, working
 from deploy.cli.settings import load_settings
 from deploy.data.lag import wait_applied
 from deploy.demo.engine import make_engine
@@ -282,7 +282,7 @@ def _end(play: Play, visiting: threading.Thread) -> None:
 def main() -> int:
     """Play, write the report whatever happened, and say how it went."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    console, report = Console(), RolloutReport()
+    console, report = out(), RolloutReport()
     home = load_settings().home
     home.mkdir(parents=True, exist_ok=True)
     try:

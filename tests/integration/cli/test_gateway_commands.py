@@ -64,11 +64,19 @@ def test_lookups_ratings_and_films(world: World) -> None:
     assert (code, len(answer["items"])) == (0, 2)
     seen = answer["items"][0]["item_id"]
     assert run(settings, "rate", "fan", seen, "5")[0] == 0
+    code, _, remark = run(settings, "rate", "fan", "t:none", "5")
+    assert (code, "no film t:none is known" in remark) == (0, True)
+    assert run(settings, "rate", "fan", "t:none", "--take-back")[::2] == (0, "")
     assert run(settings, "rate", "fan", seen, "--take-back")[0] == 0
     poster = str(poster_frames()[0])
-    assert run(settings, "item", "put", "new:1", "--title", "New", "--poster", poster)[0] == 0
+    words = ("item", "put", "new:1", "--title", "New", "--poster", poster, "--genre")
+    code, _, remark = run(settings, *words, "Nonsense")
+    assert (code, "no other film has the genre Nonsense;" in remark) == (0, True)
+    known = next(iter(run(settings, "genres")[1]["genres"]))
+    assert run(settings, *words, known.upper())[::2] == (0, "")
     code, film, _ = run(settings, "item", "show", "new:1")
     assert (code, film["title"], len(film["poster_sha256"])) == (0, "New", 64)
+    assert run(settings, "rate", "fan", "new:1", "5")[::2] == (0, "")
     assert run(settings, "item", "remove", "new:1")[0] == 0
     assert run(settings, "item", "show", "new:1")[0] == 5
 
