@@ -28,7 +28,7 @@ from benchmarks.report import Goal, publish
 from deploy.tuning.load import ask
 from handlers.item_encoder import ItemEncoderHandler
 from model_store import Package
-from model_store.probe_items import PROBE_ITEMS
+from model_store.probe_items import PROBE_FILMS
 from streaming.encoder.connections import Connections
 
 PACKAGE = os.environ.get("MARQUEE_BENCH_PACKAGE", "item-encoder")
@@ -45,7 +45,7 @@ console = Console(stderr=True)
 
 def bodies() -> list[bytes]:
     """One film a request, of the lengths of the probe."""
-    return [msgspec.msgpack.encode({"items": [item]}) for item in PROBE_ITEMS if item.title]
+    return [msgspec.msgpack.encode({"items": [item]}) for item in PROBE_FILMS if item.title]
 
 
 def in_process(package: Package, asked: list[bytes]) -> Callable[[int], Call]:

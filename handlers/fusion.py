@@ -197,8 +197,8 @@ class FusionTransformer(nn.Module):
 
 
 class FusionNetwork(nn.Module):
-    """(input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f], pixels float32
-    [n, 3, h, w], has_poster float32 [n], query float32 [n]) -> content vectors float32 [n, dim].
+    """(input_ids int64 [n, t], attention_mask int64 [n, t], side float32 [n, f], query float32 [n],
+    pixels float32 [n, 3, h, w], has_poster float32 [n]) -> content vectors float32 [n, dim].
 
     Where ``query`` is 1 it is a searcher's vector, by the films that the base compares with.
 

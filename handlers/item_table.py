@@ -38,7 +38,7 @@ class ItemTable:
     def row(self, item: EncodeItem) -> int | None:
         """The row that is about this very film: same id, title and year."""
         rows: dict[str, int] = self._rows  # type: ignore[attr-defined]
-        row = rows.get(item.item_id)
+        row = None if item.query else rows.get(item.item_id)
         if row is None or int(self.fingerprints[row]) != fingerprint(item.title, item.year):
             return None
         return row

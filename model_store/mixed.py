@@ -56,7 +56,7 @@ def mix(
     """``network`` over packed words, in int8 and ``narrow``. Its own layers stay as they are.
 
     Args:
-        network: has ``bert`` and ``of_states``, in float32.
+        network: as :class:`model_store.narrow.PackedNetwork` takes it, in float32.
         probe: its recording.
         seen: inputs that outliers and roundings are judged by.
         judged: others, by which the choice is judged, as by the probe.

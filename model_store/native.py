@@ -52,8 +52,9 @@ def compile_package(package: Package, threads: int = 1, precision: Precision = "
     (:mod:`handlers.engines.packing`).
 
     Args:
-        precision: ``bf16`` computes the text model in bfloat16; ``mixed`` in int8 as far as measured parity
-            allows, the rest of it in bfloat16 where this processor multiplies that, else in float32.
+        precision: ``bf16`` computes the text model and the ViT's matrices in bfloat16; ``mixed`` the text
+            model in int8 as far as measured parity allows, the rest in bfloat16 where this processor
+            multiplies that, else in float32.
 
     Raises:
         ModelStoreError: the package cannot be read, or the compiler is missing or fails; or, in less than
@@ -97,7 +98,7 @@ def compile_package(package: Package, threads: int = 1, precision: Precision = "
 
 
 def fastest_precision(package: Package, threads: int = 1) -> Precision:
-    """``bf16`` if the text model is faster in it here, else ``float32``; found without compiling, in seconds.
+    """``bf16`` if films are read faster in it here, else ``float32``; found without compiling, in seconds.
 
     A processor may multiply bfloat16 and yet be slower by it: AVX-512 has it, without the tiles of AMX.
 

@@ -55,6 +55,9 @@ PROBE_ITEMS = (
     EncodeItem(title="", poster=_picture(1, 268, 182), query=True),
 )
 
-PROBE_TEXTS = tuple(sentence(item) for item in PROBE_ITEMS if item.title or item.text)
+PROBE_FILMS = tuple(item for item in PROBE_ITEMS if not item.query)
+"""Without what searchers say."""
+
+PROBE_TEXTS = tuple(sentence(item) for item in PROBE_FILMS if item.title or item.text)
 
 PROBE_POSTERS = tuple(_picture(*sizes) for sizes in ((1, 268, 182), (2, 120, 200), (3, 96, 64), (5, 1, 1)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deploy.cli.output import out
+from deploy.cli import output
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -64,7 +64,7 @@ def served(
     table = Table("measure", "plain", "re-ranked", title=f"{found['users']} users of {test.name}")
     for name in ("ndcg@10", "recall@10", "coverage"):
         table.add_row(name, *(f"{found[name][kind]:.4f}" for kind in ("plain", "reranked")))
-    out().print(table)
+    output.out().print(table)
     click.echo(f"chosen on validation: {found['chosen']}")
 
 

@@ -67,20 +67,20 @@ def put(item: str, poster: Path | None, source: Any, as_json: bool, **options: A
     fields = fields_of(source.read() if source else None, options)
     picture = None if poster is None else poster_of(poster)
     with GatewayClient(load_settings()) as gateway:
+        fresh = new_genres(fields.get("genres") or (), gateway)
         answer = gateway.put_item(item, {"item_id": item} | fields)
         if picture is not None:
             try:
                 answer = gateway.put_poster(item, picture)
             except MarqueeError as error:
                 raise type(error)(f"{item} was put, its poster was not: {error}") from None
-        fresh = new_genres(fields.get("genres") or (), gateway)
     if as_json:
         print_json(answer)
     else:
         out().print(f"{item} put, acknowledged", markup=False, highlight=False)
     if fresh:
         err().print(
-            f"no other film has the genre {', '.join(fresh)}; `marquee genres` lists those there are",
+            f"no film had the genre {', '.join(fresh)}; `marquee genres` lists those there are",
             markup=False,
             highlight=False,
         )
@@ -94,7 +94,8 @@ def new_genres(genres: Sequence[str], gateway: GatewayClient) -> list[str]:
         known = {genre.casefold() for genre in gateway.genres()["genres"]}
     except MarqueeError:
         return []
-    return [genre for genre in genres if genre.casefold() not in known]
+    # before the first film is indexed all are new, which nobody needs to be told
+    return [genre for genre in genres if known and genre.casefold() not in known]
 
 
 @command.command()

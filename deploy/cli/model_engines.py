@@ -32,8 +32,8 @@ def compile_(reference: str, engines: tuple[str, ...], threads: int, as_json: bo
     the first that proves itself. At the end all engines are timed by turns, and workers here try them in the
     order that this gives. What int8 or fp16 would take outside the parity limits stays in float32,
     found by measuring; where nothing is left, exit code 1.
-    bf16 and mixed are native code too: the text model in bfloat16; or in int8 as far as the limits allow and
-    the rest of it in bfloat16. Native code needs a C++ compiler and some minutes.
+    bf16 and mixed are native code too: text model and ViT in bfloat16; or the text model in int8 as far as
+    the limits allow and the rest in bfloat16. Native code needs a C++ compiler and some minutes.
 
     \b
     Example:

@@ -37,12 +37,12 @@ def command(user: str, item: str, value: float | None, take_back: bool, as_json:
     at = datetime.now(UTC).isoformat()
     with GatewayClient(load_settings()) as gateway:
         answer = gateway.rate(user, item, value, at)
+        if as_json:
+            print_json(answer)
+        else:
+            done = "taken back" if take_back else f"rated {value:g}"
+            out().print(f"{item} {done} by {user}, acknowledged", markup=False, highlight=False)
         unknown = not take_back and _unknown(item, gateway)
-    if as_json:
-        print_json(answer)
-    else:
-        done = "taken back" if take_back else f"rated {value:g}"
-        out().print(f"{item} {done} by {user}, acknowledged", markup=False, highlight=False)
     if unknown:
         err().print(
             f"no film {item} is known: its rating is kept, and counts once the film is sent",

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Films like TEXT (a title, a plot, anything), like a poster, or like both.
 
-    The encoder in service reads it, as it reads films. Exit code 3 where the gateway or TorchServe
+    Titles that hold all words of TEXT come first, then films like those whose texts and posters are most like
+    it, by the encoder in service. Exit code 3 where the gateway or TorchServe
     does not answer.
 
     \b
@@ -60,16 +61,18 @@ def command(
     if as_json:
         print_json(answer)
         return
-    out().print(film_table(heading(text, poster.name if poster else "", answer), answer["items"]))
+    filtered = any(one is not None for one in (genre, year_from, year_to))
+    heard = heading(text, poster.name if poster else "", answer, filtered)
+    out().print(film_table(heard, answer["items"]))
     if not answer["items"]:
         out().print("no film matches")
 
 
-def heading(text: str, poster: str, answer: Mapping[str, Any]) -> str:
+def heading(text: str, poster: str, answer: Mapping[str, Any], filtered: bool = False) -> str:
     """What the films are like, and what of the question was passed over."""
     unread = bool(poster and answer.get("poster_passed_over"))
     what = " and ".join(part for part in (repr(text) if text else "", "" if unread else poster) if part)
     said = f"like {what} (space {answer['space']})"
     if text and answer.get("titled") == 0:
-        said += "; no title holds all these words"
+        said += f"; no title {'among these films ' if filtered else ''}holds all these words"
     return f"{said}; {poster} was passed over: its encoder reads no posters" if unread else said

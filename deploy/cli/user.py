@@ -81,7 +81,7 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
     if more > 0:
         said.append(f"{more:,} older, not shown: -n {answer['rated']} shows all")
     if unknown := sum(one["title"] is None for one in answer["ratings"]):
-        said.append(f"without a title: {unknown:,}, which count once their films are sent and indexed")
+        said.append(f"without a title: {unknown:,}, whose films are not indexed, or no space is in service")
     profile = answer["profile"]
     if profile is not None and not profile["fresh"]:
         said.append(

@@ -13,7 +13,7 @@ from deploy.demo.conditions import Condition, Figures, equal
 PROBES = 200
 SEARCHES = 100
 LEAST_FOUND = 10
-"""Of so many searches; the films that most people like would be one of them."""
+"""Of so many searches; answering all of them by the most liked films would find one."""
 MAX_K = 500
 """Films that a gateway answers with at most."""
 RATINGS = 100_836

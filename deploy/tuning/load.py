@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from handlers.kinds import kind_of
-from model_store.probe_items import PROBE_ITEMS, PROBE_POSTERS, PROBE_TEXTS
+from model_store.probe_items import PROBE_FILMS, PROBE_POSTERS, PROBE_TEXTS
 from streaming.encoder import EncoderUnavailableError
 from streaming.encoder.connections import ConnectionFailedError, Connections
 
@@ -25,7 +25,7 @@ def bodies(folder: Path, items: int) -> list[bytes]:
     kind = kind_of(folder)
     known: list[object]
     if kind == "item-encoder":
-        known = list(PROBE_ITEMS)
+        known = list(PROBE_FILMS)
     elif kind == "text-encoder":
         known = [{"text": text} for text in PROBE_TEXTS]
     else:

@@ -17,7 +17,7 @@ from handlers.engines.packing import packed
 from handlers.exceptions import EngineUnavailableError
 
 Precision = Literal["float32", "bf16", "mixed"]
-"""Of the text model: ``mixed`` is int8 as far as parity allows."""
+"""Of the text model's matrices: ``mixed`` is int8 as far as parity allows. A ViT's are then in bfloat16."""
 
 
 def compiled_file(threads: int, precision: Precision = "float32") -> str:

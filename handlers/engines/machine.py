@@ -1,6 +1,7 @@
 """Where what belongs to one machine lies: engines compiled here, speeds measured here. Never in a package.
 
-``<models>/../engines/<SHA-256 of model.onnx>/<machine>/``: another model, processor or torch finds nothing.
+``<models>/../engines/<SHA-256 of model.onnx>/<machine>/``: another model, processor,
+torch or :data:`REVISION` finds nothing.
 """
 
 from __future__ import annotations

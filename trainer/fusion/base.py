@@ -16,6 +16,7 @@ import torch
 
 from handlers.fusion import Likeness
 from trainer.fusion.frozen import Arrays
+from trainer.space.matrix import most_rated
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -51,11 +52,6 @@ def rounded(arrays: Arrays) -> Arrays:
     return text, side, poster
 
 
-def anchors_of(counts: Int64, limit: int) -> Int64:
-    """[m]: the films with most ratings, in order of their place."""
-    return np.sort(np.argsort(-counts, kind="stable")[:limit]).astype(np.int64)
-
-
 def kernel_matrix(likeness: Likeness, films: Arrays) -> Float64:
     """[n, m] of films and the anchors of ``likeness``."""
     text, side, poster = films
@@ -80,7 +76,7 @@ def fit_base(
 
     With one fold nothing is held out, and ``held_out`` is empty.
     """
-    anchors = anchors_of(counts, limit)
+    anchors = most_rated(counts, limit)
     first, *others = variants
     films = rounded(variants[first])
     at = torch.from_numpy(anchors)

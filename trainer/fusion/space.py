@@ -141,6 +141,7 @@ def fusion_side(
         content_vectors(network, frozen),
         mix,
         anchors,
+        {},
         parameters,
         {
             "cold_validation_ndcg@10_ridge": tuned.metrics["cold_validation_ndcg@10"],

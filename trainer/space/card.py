@@ -19,11 +19,13 @@ _TABLE = """Of a film that it was trained on it answers (1 - a) content + a t, a
 match. t is in its item table, a = n / (n + 1) of n ratings, and t is such that the film gets (1 - b) content,
 turned by the tastes of those who liked it (`taste_strength`), + b collaborative, with
 b = n^4 / (n^4 + `half_count`^4). Another text or poster moves it by 1 - a. The length of a vector means how
-broadly a film appeals: compare by inner product, never by cosine.
-
+broadly a film appeals: compare by inner product, never by cosine."""
+_QUERIES = """
 A query (text, poster or both, no film) is answered by the mean of known films' vectors, weighted by how much
-their texts and posters are like it, where `config.json` says `query`: the ends of films' texts, which it does
-not read, then find their films at `search_ndcg@10`, asked as films at `search_ndcg@10_as_films`."""
+their texts and posters are like it, where `config.json` says `query`."""
+_JUDGED = """ Judged by ends of texts, which are not read, of films with
+10 ratings and more, most of them among the known ones: `search_ndcg@10`, asked as films
+`search_ndcg@10_as_films`."""
 _POSTER = {"linear": "", "fusion": ", poster"}
 _LIMITS = {
     "linear": "Posters are ignored; films without ratings are known by their text alone.",
@@ -38,6 +40,7 @@ def model_card(manifest: Manifest) -> str:
     cut_off = datetime.fromtimestamp(data.cut_off_ms / 1000, tz=UTC).date()
     rows = {**manifest.parameters, **manifest.metrics}
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    queries = _QUERIES + (_JUDGED if "search_ndcg@10" in manifest.metrics else "")
     licences = "\n".join(f"- {what}: {terms}" for what, terms in manifest.licences.items())
     return f"""# {manifest.reference}
 
@@ -48,6 +51,7 @@ the user will like next.
 **How.** {_HOW[architecture]}
 
 {_TABLE}
+{queries}
 
 **Data.** {data.name}: {data.ratings} ratings of {data.items} films by {data.users} users, none newer than
 {cut_off}. Fingerprint {data.fingerprint}.

@@ -59,6 +59,11 @@ class Interactions:
         )
 
 
+def most_rated(counts: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+    """[m]: places of the items with most ratings, at most ``limit``, in rising order."""
+    return np.sort(np.argsort(-counts, kind="stable")[:limit]).astype(np.int64)
+
+
 def _numbers(ids: npt.NDArray[np.object_], known: Sequence[str]) -> npt.NDArray[np.int64]:
     where = {one: number for number, one in enumerate(known)}
     return np.fromiter((where[one] for one in ids), dtype=np.int64, count=len(ids))

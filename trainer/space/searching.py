@@ -14,6 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from handlers.items import EncodeItem
+from streaming.gateway.titles import words
 from trainer.evaluation.ranking import RankingScores, rank
 
 Float32 = npt.NDArray[np.float32]
@@ -52,14 +53,14 @@ class KnownItems:
 def known_items(films: Sequence[EncodeItem], counts: Int64, read: int) -> KnownItems:
     """Up to :data:`QUERIES` ends of texts, of films with enough ``counts``; an encoder reads ``read`` tokens.
 
-    A word is a token at least, so what is behind as many words is not read. Titles are left out.
+    A word is a token at least, so what is behind as many words is not read. Words of titles are left out.
     """
-    found = [
-        (i, " ".join(end))
-        for i, film in enumerate(films)
-        if counts[i] >= LEAST_RATINGS
-        and len(end := film.text.replace(film.title, "").split()[read:][:MOST_WORDS]) >= LEAST_WORDS
-    ]
+    found = []
+    for i in np.flatnonzero(counts >= LEAST_RATINGS).tolist():
+        titled = words(films[i].title)
+        end = [word for word in films[i].text.split()[read:] if not words(word) & titled][:MOST_WORDS]
+        if len(end) >= LEAST_WORDS:
+            found.append((i, " ".join(end)))
     found = [found[i] for i in evenly(len(found), QUERIES)]
     queries = [EncodeItem(title="", text=end, query=True) for _, end in found]
     return KnownItems(queries, np.array([i for i, _ in found], dtype=np.int64))

@@ -12,12 +12,10 @@ import numpy.typing as npt
 from handlers.config import EncoderConfig, QueryConfig
 from trainer.space.choice import Choice, sample_weights
 from trainer.space.content import fit_ridge
-from trainer.space.matrix import Interactions
+from trainer.space.matrix import Interactions, most_rated
 from trainer.space.mixing import Mix
 
 Float64 = npt.NDArray[np.float64]
-HEAD = ("known_text", "query_head.vectors")
-"""Weights for searches alone."""
 KNOWN = 2048
 """Films with most ratings that searches are compared with, where there are as many."""
 
@@ -34,19 +32,16 @@ class ContentSide:
     """How its vectors join those of ratings; its scale is in ``weights`` and ``vectors`` already."""
     known: npt.NDArray[np.int64]
     """Places of the films that searches are compared with."""
+    asked: dict[str, npt.NDArray[Any]]
+    """Weights that searches alone need, beside the vectors of these films."""
     parameters: dict[str, float | int | str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
     def answering_queries(self, served: npt.NDArray[np.float32]) -> ContentSide:
         """With a head for searches; ``served`` [items, dim] are the films' vectors that these are to find."""
         config = msgspec.structs.replace(self.config, query=QueryConfig(films=len(self.known)))
-        head = {"query_head.vectors": served[self.known].astype(np.float16)}
+        head = {**self.asked, "query_head.vectors": served[self.known].astype(np.float16)}
         return replace(self, config=config, weights=self.weights | head)
-
-    def without_queries(self) -> ContentSide:
-        """Answers searches as films."""
-        own = {name: values for name, values in self.weights.items() if name not in HEAD}
-        return replace(self, config=msgspec.structs.replace(self.config, query=None), weights=own)
 
 
 def linear_side(
@@ -65,6 +60,6 @@ def linear_side(
         "side_head.weight": np.ascontiguousarray(weight[:, width:]),
     }
     vectors = features.astype(np.float32) @ weight.T.astype(np.float32) + bias
-    known = np.sort(np.argsort(-counts, kind="stable")[: min(KNOWN, int(warm.sum()))])
-    weights["known_text"] = features[known, :width].astype(np.float16)
-    return ContentSide(config, weights, vectors, choice.mix, known)
+    known = most_rated(counts, min(KNOWN, int(warm.sum())))
+    asked = {"known_text": features[known, :width].astype(np.float16)}
+    return ContentSide(config, weights, vectors, choice.mix, known, asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from trainer.space.embed import embed, text_model
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.mixing import hold_weights, table_vectors, wanted
 from trainer.space.options import SpaceOptions
-from trainer.space.searching import AS_FILMS, FOUND, Ask, search_figures
+from trainer.space.searching import AS_FILMS, FOUND, search_figures
 from trainer.space.side import ContentSide, linear_side
 from trainer.space.tuning import Tuned, tune
 
@@ -149,10 +150,11 @@ def train_space(
         np.array([fingerprint(f.title, f.year) for f, w_ in zip(films, warm, strict=True) if w_], np.int64),
     )
     vectors = table.blend(films, side.vectors)
-    side = side.answering_queries(vectors)
-    search = search_figures(shown, vectors, counts, options.max_tokens, _asked(side, progress))
-    if search and search[FOUND] < search[AS_FILMS]:
-        side = side.without_queries()
+    searched = side.answering_queries(vectors)
+    ask = partial(_ask, searched, progress)
+    search = search_figures(shown, vectors, counts, options.max_tokens, ask)
+    if not search or search[FOUND] >= search[AS_FILMS]:
+        side = searched
     return TrainedSpace(
         config=side.config,
         weights=side.weights,
@@ -208,13 +210,13 @@ def _with_posters(films: list[EncodeItem], path: Path, options: SpaceOptions) ->
     return with_posters(films, Path(options.posters), detect_layout(path))
 
 
-def _asked(side: ContentSide, progress: Progress) -> Ask:
-    """Asks the network that ``side`` packages."""
+def _ask(side: ContentSide, progress: Progress, items: Sequence[EncodeItem]) -> npt.NDArray[np.float32]:
+    """What the network that ``side`` packages answers."""
     from trainer.fusion.answers import content_of
 
     weights = {name: torch.from_numpy(values) for name, values in side.weights.items()}
     network = fill(build_network(side.config), weights)
-    return lambda items: content_of(network, side.config, items, progress)
+    return content_of(network, side.config, items, progress)
 
 
 def train_reranker_for(

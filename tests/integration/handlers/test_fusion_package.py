@@ -153,6 +153,7 @@ def test_packed_it_says_the_same_and_looks_at_no_poster_but_those_that_are_there
     probe = load_probe(package.path / PROBE_FILE)
     network = PackedNetwork(load_model(package.path), dtype)
     assert network.vit is not None
+    assert {p.dtype for p in network.vit.blocks.buffers()} == ({dtype} if dtype == torch.bfloat16 else set())
     seen: list[int] = []
     network.vit.register_forward_hook(lambda _, arguments, __: seen.append(len(arguments[0])))
     network.forget_original()
@@ -238,9 +239,17 @@ def test_another_catalogue_under_the_same_ids_gets_no_film_of_ours(
 
 
 def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: Path) -> None:
-    """No transformer, no ViT: the same vectors, and a poster alone is refused as what it is here."""
-    blind = built(trained, folder, "tiny-blind", poster=0.0, spread=0.0)
-    assert set(blind.manifest.inputs) == {*READ, "query"}
+    """No transformer, no ViT: the same vectors, and a poster alone is refused as what it is here.
+
+    Nor does it answer queries, as older packages do not: these are read as films.
+    """
+    older = replace(
+        trained,
+        config=msgspec.structs.replace(trained.config, query=None),
+        weights={name: of for name, of in trained.weights.items() if name != "query_head.vectors"},
+    )
+    blind = built(older, folder, "tiny-blind", poster=0.0, spread=0.0)
+    assert set(blind.manifest.inputs) == set(READ)
     config = load_config(blind.path)
     assert not config.reads_posters
     encoder = ItemEncoder.load(blind.path)
@@ -260,6 +269,10 @@ def test_what_was_weighed_at_nothing_is_not_run(trained: TrainedSpace, folder: P
     assert np.array_equal(
         vector(encoder, COLD), vector(encoder, msgspec.structs.replace(COLD, poster=picture(1)))
     )
+    assert np.array_equal(vector(encoder, COLD), vector(encoder, msgspec.structs.replace(COLD, query=True)))
+    packed_one = PackedNetwork(load_network(blind.path, config), torch.float32)
+    assert packed_one.vit is None
+    assert np.allclose(run(packed_one, packed(encoder.read(films).rows([0, 1]))), want, atol=1e-5)
     refused = encoder.encode([EncodeItem(title="", poster=picture(1)), COLD])
     assert refused.errors[0] == "title and text are both empty, and this encoder reads no posters"
     assert not refused.vectors[0].any()

@@ -41,6 +41,7 @@ def test_edited_text_and_genres_keep_the_row() -> None:
         EncodeItem(item_id="ml:1", title="Toy Story"),
         EncodeItem(item_id="ml100k:1", title="Toy Story", year=1995),
         EncodeItem(title="Toy Story", year=1995),
+        EncodeItem(item_id="ml:1", title="Toy Story", year=1995, query=True),
     ],
 )
 def test_another_film_under_the_same_id_gets_its_content_alone(foreign: EncodeItem) -> None:

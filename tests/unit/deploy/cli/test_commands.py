@@ -148,7 +148,7 @@ def test_ratings_are_shown_with_what_the_table_leaves_out() -> None:
     assert user.row(answer["ratings"][0]) == ["ml:1", None, 4.5, True, "2026-01-02 03:04:05 UTC"]
     assert user.heading(answer | {"rated": 1}).startswith("u: 1 rating, ")
     older, unknown, trails = user.remarks(answer)
-    assert unknown == "without a title: 1, which count once their films are sent and indexed"
+    assert unknown == "without a title: 1, whose films are not indexed, or no space is in service"
     assert older == "1,499 older, not shown: -n 1500 shows all"
     assert "his row in s trails" in trails
     known = [rating | {"title": "Toy Story", "event_time": "2026-01-02T03:04:05.678Z"}]
@@ -165,6 +165,9 @@ def test_a_poster_that_nobody_read_is_not_what_the_films_are_like() -> None:
     assert heading("", "p.webp", {"space": "s", "titled": 0}) == "like p.webp (space s)"
     assert heading("matrx", "", {"space": "s", "titled": 0}).endswith(
         "(space s); no title holds all these words"
+    )
+    assert heading("x", "", {"space": "s", "titled": 0}, filtered=True).endswith(
+        "; no title among these films holds all these words"
     )
     assert heading("matrix", "", {"space": "s", "titled": 1}) == "like 'matrix' (space s)"
 

@@ -9,9 +9,10 @@ from sklearn.kernel_ridge import KernelRidge
 from handlers.config import FusionConfig, KernelConfig
 from handlers.fusion import Likeness
 from tests.unit.trainer.fusion.tiny import FEATURES, POSTER, TEXT, films
-from trainer.fusion.base import Base, anchors_of, fit_base, kernel_matrix
+from trainer.fusion.base import Base, fit_base, kernel_matrix
 from trainer.fusion.frozen import Arrays
 from trainer.fusion.options import ALL, NO_POSTER
+from trainer.space.matrix import most_rated
 
 FILMS, DIM = 48, 3
 KERNEL = KernelConfig(genres=1.0, text=1.0, poster=0.5)
@@ -61,7 +62,7 @@ def test_what_is_held_out_is_not_known() -> None:
 
 def test_a_filled_likeness_answers_as_fitted() -> None:
     base, made = fitted(limit=12), likeness()
-    assert base.anchors.tolist() == anchors_of(COUNTS, 12).tolist()
+    assert base.anchors.tolist() == most_rated(COUNTS, 12).tolist()
     base.fill(made, compared())
     with torch.no_grad():
         got = made(*compared()).numpy()
