@@ -54,11 +54,11 @@ def backfill() -> Backfill:
     with services(milvus=True, torchserve=True) as settings:
         package = build(PACKAGE, settings.models, step=console.print)
         films = list(load_items(resolve("shipped")))[:FILMS]
-        _put(settings, films)
+        put_films(settings, films)
         alone = [engine(package, films)]
-        first = _space(settings, package, MEAN)
-        with running(settings, ("ledger",)), _filled(settings, first) as _:
-            wait_for(lambda: _done(settings, first), 1_800, "the first space is filled", 0.5)
+        first = fill_space(settings, package, MEAN)
+        with running(settings, ("ledger",)), filled(settings, first) as _:
+            wait_for(lambda: is_filled(settings, first), 1_800, "the first space is filled", 0.5)
             quiet = rate(settings, first, len(films))
             alone.append(engine(package, films))
             Driver(settings, "benchmark", "first").advance("install", first)
@@ -67,8 +67,8 @@ def backfill() -> Backfill:
                 prober.begin()
                 console.print("probing without a backfill")
                 before = prober.probes(PROBES)
-                second = _space(settings, package, WEIGHTED)
-                with _filled(settings, second) as filling:
+                second = fill_space(settings, package, WEIGHTED)
+                with filled(settings, second) as filling:
                     wait_for(lambda: _begun(settings, second), 120, "the second space is being filled")
                     console.print("probing during a backfill")
                     meanwhile = prober.probes(PROBES, filling)
@@ -102,7 +102,7 @@ def _appended(settings: Settings, space: SpaceDocument) -> list[int]:
         return [record.appended_ms for record in reader.read_on() if record.value is not None]
 
 
-def _put(settings: Settings, films: Sequence[Item]) -> None:
+def put_films(settings: Settings, films: Sequence[Item]) -> None:
     """Films, and documents of users who like some."""
     parts = settings.topics.items_partitions
     produce(
@@ -114,18 +114,19 @@ def _put(settings: Settings, films: Sequence[Item]) -> None:
     put_documents(settings, ids, USERS, LIKES)
 
 
-def _space(settings: Settings, package: Package, policy: Policy) -> SpaceDocument:
+def fill_space(settings: Settings, package: Package, policy: Policy) -> SpaceDocument:
+    """A space of ``package`` that a worker is to fill."""
     return Driver(settings, "benchmark", verify=False).start(package.manifest.reference, policy)
 
 
 @contextmanager
-def _filled(settings: Settings, space: SpaceDocument) -> Iterator[Callable[[], bool]]:
+def filled(settings: Settings, space: SpaceDocument) -> Iterator[Callable[[], bool]]:
     """A worker of the space; whether it still has films to encode, without asking Kafka each time."""
     child, ended, over = start(settings, "space", space.space), threading.Event(), threading.Event()
 
     def watch() -> None:
         while not over.wait(0.5) and not ended.is_set():
-            if _done(settings, space):
+            if is_filled(settings, space):
                 ended.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -142,5 +143,6 @@ def _begun(settings: Settings, space: SpaceDocument) -> bool:
     return bool(_appended(settings, space))
 
 
-def _done(settings: Settings, space: SpaceDocument) -> bool:
+def is_filled(settings: Settings, space: SpaceDocument) -> bool:
+    """Whether every film has a vector there."""
     return not LagWatch(settings, [space]).behind(lambda *_: None)
