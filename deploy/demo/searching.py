@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from rich.progress import track
 
 from deploy.cli.films import film_table
@@ -10,6 +9,7 @@ from deploy.demo.report import SEARCHES
 from deploy.demo.stage import Stage
 from trainer.data import SHIPPED, all_ratings, poster_frames, resolve
 from trainer.space.embed import MAX_TOKENS
+from trainer.space.matrix import interactions
 from trainer.space.searching import evenly, known_items
 from trainer.space.train import encode_items
 
@@ -26,9 +26,8 @@ def search(stage: Stage) -> None:
     answer = stage.gateway.search("", frame.read_bytes(), k=5)
     stage.console.print(film_table(f"films like a frame of {FRAME}", answer["items"]))
     films = encode_items(list(stage.films.values()))
-    ids, counts = np.unique(all_ratings(resolve(SHIPPED)).item_ids.astype(str), return_counts=True)
-    rated = dict(zip(ids.tolist(), counts.tolist(), strict=True))
-    known = known_items(films, np.array([rated.get(film.item_id, 0) for film in films]), MAX_TOKENS)
+    counts = interactions(all_ratings(resolve(SHIPPED)), list(stage.films)).counts()
+    known = known_items(films, counts, MAX_TOKENS)
     chosen = evenly(len(known.queries), SEARCHES)
     found = 0
     for place in track(chosen, "searching by ends of texts", console=stage.console, transient=True):

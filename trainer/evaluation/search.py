@@ -23,6 +23,7 @@ from trainer.evaluation.packaged import served_vectors
 from trainer.evaluation.ranking import RankingScores
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.space.embed import MAX_TOKENS
+from trainer.space.matrix import interactions
 from trainer.space.searching import known_items, search_scores
 from trainer.space.train import encode_items
 
@@ -68,9 +69,7 @@ def search_row(data: Path, say: Callable[[str], None]) -> dict[str, Any]:
     folder = resolve(SHIPPED)
     items = encode_items(list(load_items(folder)))
     ids = [item.item_id for item in items]
-    ratings = all_ratings(folder)
-    counted = dict(zip(*np.unique(ratings.item_ids.astype(str), return_counts=True), strict=True))
-    counts = np.array([counted.get(item_id, 0) for item_id in ids], dtype=np.int64)
+    counts = interactions(all_ratings(folder), ids).counts()
     tags, by_tag = tagged(folder / "tags.csv", ids)
     known = known_items(items, counts, MAX_TOKENS)
     asked = {

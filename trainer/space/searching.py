@@ -89,7 +89,9 @@ def search_figures(
         return {}
     relevant = items.relevant(len(films))
     as_films = [msgspec.structs.replace(query, query=False) for query in items.queries]
-    asked = {FOUND: ask(items.queries), AS_FILMS: ask(as_films)}
+    # at once: who asks may load a model first
+    both = ask([*items.queries, *as_films])
+    asked = {FOUND: both[: len(as_films)], AS_FILMS: both[len(as_films) :]}
     return {
         name: float(search_scores(queries, vectors, relevant).ndcg.mean()) for name, queries in asked.items()
     }
