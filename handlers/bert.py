@@ -1,4 +1,4 @@
-"""The BERT that reads films, as a torch module: loaded from its PyPI package, run without its own masks."""
+"""The BERT that reads films, as a torch module, run without its own masks."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from handlers.checksums import file_sha256
-from handlers.config import TextModel
 from handlers.exceptions import PackageFileError
-from handlers.text_model import text_model_folder
+from handlers.text_model import TextFiles
 
 
-def load_bert(model: TextModel) -> BertModel:
+def load_bert(files: TextFiles) -> BertModel:
     """The text model in float32, attention `eager` (what ONNX export needs at this opset).
 
     Raises:
         PackageFileError: if its weights are missing or not those the package was trained with.
     """
-    folder = text_model_folder(model)
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or file_sha256(weights) != model.sha256:
-        raise PackageFileError(f"{model.distribution} holds other weights than the package was trained with")
-    config = BertConfig.from_pretrained(folder)
+    if not files.weights.is_file() or file_sha256(files.weights) != files.model.sha256:
+        raise PackageFileError(f"{files.name} holds other weights than the package was trained with")
+    try:
+        config = BertConfig.from_json_file(files.config)
+    except (OSError, ValueError) as error:
+        raise PackageFileError(f"{files.config.name} of the text model cannot be read: {error}") from None
     config._attn_implementation = "eager"
     bert: BertModel = BertModel(config, add_pooling_layer=False)
-    state = {k.removeprefix("bert."): v for k, v in load_file(weights).items()}
+    state = {k.removeprefix("bert."): v for k, v in load_file(files.weights).items()}
     missing, _ = bert.load_state_dict(state, strict=False)
     if [name for name in missing if not name.endswith("position_ids")]:
-        raise PackageFileError(f"{model.distribution} lacks weights: {missing[:3]}")
+        raise PackageFileError(f"{files.name} lacks weights: {missing[:3]}")
     bert.train(False)
     return bert
 

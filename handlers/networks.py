@@ -14,6 +14,7 @@ from handlers.fusion import poster_vector
 from handlers.kinds import kind_of
 from handlers.network import load_network
 from handlers.poster_model import load_vit
+from handlers.text_model import text_files
 from handlers.texts import load_text_config
 from handlers.vit import VisionTransformer
 
@@ -57,5 +58,5 @@ def load_model(folder: Path) -> nn.Module:
     if kind == "item-encoder":
         return load_network(folder, load_config(folder))
     if kind == "text-encoder":
-        return TextNetwork(load_bert(load_text_config(folder).text_model)).eval()
+        return TextNetwork(load_bert(text_files(load_text_config(folder).text_model, folder))).eval()
     return PosterNetwork(load_vit(folder)).eval()

@@ -29,6 +29,8 @@ class ViTConfig(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 6
     heads: int = 3
     mlp_ratio: int = 4
+    eps: float = 1e-6
+    """Added to variances by layer norms."""
 
     def __post_init__(self) -> None:
         if min(self.image_height, self.image_width, self.patch, self.depth, self.heads, self.mlp_ratio) < 1:
@@ -81,9 +83,9 @@ class Block(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         width = config.width
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(width, eps=config.eps)
         self.attention = Attention(width, config.heads)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.norm2 = nn.LayerNorm(width, eps=config.eps)
         self.mlp = nn.Sequential(
             nn.Linear(width, width * config.mlp_ratio), nn.GELU(), nn.Linear(width * config.mlp_ratio, width)
         )
@@ -124,7 +126,7 @@ class VisionTransformer(nn.Module):
         self.cls = nn.Parameter(torch.zeros(1, 1, config.width))
         self.positions = nn.Parameter(torch.zeros(1, 1 + config.patches, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm = nn.LayerNorm(config.width, eps=config.eps)
         nn.init.trunc_normal_(self.positions, std=0.02)
         nn.init.trunc_normal_(self.cls, std=0.02)
         for module in self.modules():

@@ -17,7 +17,7 @@ from handlers.engines.machine import ONNX_FILE
 from handlers.engines.onnx_runtime import OnnxRuntimeEngine
 from handlers.engines.parity import PROBE_FILE, check_parity
 from handlers.exceptions import HandlerError
-from handlers.text_model import text_model_folder
+from handlers.text_model import text_files
 from handlers.tokens import TOKENIZER_FILE
 from model_store.archive import write_archive
 from model_store.exceptions import ModelStoreError, PackageExistsError
@@ -99,8 +99,8 @@ def _fill(folder: Path, source: Package, step: Step) -> Manifest:
             shutil.copyfile(source.path / one, folder / one)
         if RERANKER_FILE in source.manifest.files:
             shutil.copyfile(source.path / RERANKER_FILE, folder / RERANKER_FILE)
-        if plan.text_model is not None:
-            shutil.copyfile(text_model_folder(plan.text_model) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        if plan.text_model is not None and TOKENIZER_FILE not in plan.source_files:
+            shutil.copyfile(text_files(plan.text_model, folder).tokenizer, folder / TOKENIZER_FILE)
         step("loading the network")
         network = load_model(folder)
         if not getattr(network, "reads_posters", True):

@@ -18,6 +18,7 @@ from handlers.inputs import ModelInputs
 from handlers.items import EncodeItem, sentence
 from handlers.kinds import Kind, kind_of
 from handlers.posters import PosterInputs, PosterSizes, load_poster_sizes
+from handlers.text_model import OWN_FILES
 from handlers.texts import TextInputs, load_text_config
 from handlers.tokens import TOKENIZER_FILE, Tokens
 from model_store.manifest import Tensor
@@ -43,7 +44,7 @@ class Plan:
     source_files: tuple[str, ...]
     """What the source package must hold; the model card is not served."""
     text_model: TextModel | None
-    """Whose tokenizer is copied, if any."""
+    """Whose tokenizer is served, if any."""
     inputs: dict[str, Tensor]
     """Of the model, in the order of its arguments."""
     dim: int
@@ -56,8 +57,9 @@ class Plan:
     @property
     def served_files(self) -> tuple[str, ...]:
         """What goes into the archive."""
-        own = tuple(name for name in self.source_files if name != CARD_FILE)
-        return (*own, *((TOKENIZER_FILE,) if self.text_model else ()), PROBE_FILE, ONNX_FILE)
+        own = [name for name in self.source_files if name != CARD_FILE]
+        read = [TOKENIZER_FILE] if self.text_model else []
+        return tuple(dict.fromkeys((*own, *read, PROBE_FILE, ONNX_FILE)))
 
     @property
     def outputs(self) -> dict[str, Tensor]:
@@ -95,6 +97,10 @@ def _words(text: TextModel) -> dict[str, Tensor]:
     return {"input_ids": tensor, "attention_mask": tensor}
 
 
+def _own(text: TextModel) -> tuple[str, ...]:
+    return () if text.distribution else OWN_FILES
+
+
 def _item_encoder(config: EncoderConfig) -> Plan:
     def read(folder: Path, films: Sequence[EncodeItem]) -> Arrays:
         tokens = Tokens(folder / TOKENIZER_FILE, config.text_model.max_tokens)
@@ -109,7 +115,7 @@ def _item_encoder(config: EncoderConfig) -> Plan:
     if (poster := config.poster_input) is not None:
         inputs["pixels"] = _floats(3, poster.height, poster.width)
         inputs["has_poster"] = _floats()
-    files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE)
+    files = (CONFIG_FILE, WEIGHTS_FILE, ITEM_TABLE_FILE, CARD_FILE, *_own(config.text_model))
     return Plan(HANDLERS["item-encoder"], files, config.text_model, inputs, config.dim, probe, read)
 
 
@@ -124,7 +130,7 @@ def _text_encoder(text: TextModel) -> Plan:
     def read(folder: Path, films: Sequence[EncodeItem]) -> Arrays:
         return rows(folder, [sentence(film) for film in films])
 
-    handler, files = HANDLERS["text-encoder"], (CONFIG_FILE, CARD_FILE)
+    handler, files = HANDLERS["text-encoder"], (CONFIG_FILE, CARD_FILE, *_own(text))
     return Plan(handler, files, text, _words(text), text.width, probe, read)
 
 

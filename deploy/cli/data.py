@@ -41,19 +41,25 @@ def command() -> None:
 def describe(path: str, as_json: bool) -> None:
     """The data card of PATH: how much, how dense, how skewed, what is missing.
 
-    PATH is as for `data import`: a folder of a known layout, a file of ratings in one, or `shipped`.
+    PATH is as for `data import` (a folder of a known layout, a file of ratings in one, or `shipped`), or a
+    folder of MMTF-14K (valid_features.tsv), of posters (posters/ beside poster_map.csv or
+    poster_genres.csv), or of video clips (*.mp4, *.webm, *.mkv, *.mov).
     Exit code 2: the data are bad; the message names file and row.
 
     \b
     Examples:
       marquee data describe shipped
+      marquee data describe "$MARQUEE_DATA"
+      marquee data describe "$MARQUEE_DATA/mmtf14k_sample"
+      marquee data describe "$MARQUEE_DATA/video" --json
       tar xf model_store/data/ml-latest-small.tar.xz && marquee data describe ml-latest-small --json
     """
     from trainer.data import resolve
-    from trainer.data.cards import describe as describe_data
     from trainer.data.cards import markdown
+    from trainer.data.described import describe as describe_data
 
-    found = describe_data(resolve(path))
+    with working("reading", as_json):
+        found = describe_data(resolve(path))
     if as_json:
         print_json(found)
     else:

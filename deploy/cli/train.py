@@ -125,14 +125,25 @@ command.add_command(train_vit.vit)
     help="train a re-ranker too; the package gets it where it proves better on validation",
 )
 @click.option(
+    "--text-model",
+    default="",
+    help="BERT that reads films: Hugging Face id, where a hub is reachable, or folder; "
+    "default all-MiniLM-L6-v2, which is installed",
+)
+@click.option(
     "--poster-model",
     default="",
     help="train the fusion encoder with this ViT: a poster-encoder package, its folder, or: random",
 )
 @click.option(
+    "--image-model",
+    default="",
+    help="the same with a ViT from elsewhere: Hugging Face id or folder",
+)
+@click.option(
     "--posters",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="for --poster-model: folder of poster_map.csv and posters/; for own data of images named by id",
+    help="for the fusion encoder: folder of poster_map.csv and posters/; for own data of images named by id",
 )
 @click.option(
     "--work",
@@ -163,7 +174,9 @@ def space(
     penalty: float,
     max_tokens: int,
     rerank: bool,
+    text_model: str,
     poster_model: str,
+    image_model: str,
     posters: Path | None,
     work: Path | None,
     threads: int,
@@ -174,16 +187,24 @@ def space(
 
     Ratings give films collaborative vectors; a regression from text, genres, year and people gives them
     to films without ratings. What is auto is chosen on validation parts of the ratings.
-    With --poster-model a fusion transformer reads text, poster and metadata instead (docs/train.md).
+    With --poster-model or --image-model a fusion transformer reads text, poster and metadata instead
+    (docs/train.md). Text and image models from elsewhere become part of the package.
     The same data, options and seed give the same package.
 
     \b
     Examples:
       marquee train space --version 4
       marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 4
+      marquee train space --text-model bert-base-uncased --version 4
+      marquee train space --image-model google/vit-base-patch16-224 --posters "$MARQUEE_DATA" --version 4
     """
-    if (posters or work) and not poster_model:
-        raise click.UsageError("--posters and --work belong to the fusion encoder: add --poster-model")
+    fusion = bool(poster_model or image_model)
+    if poster_model and image_model:
+        raise click.UsageError("--poster-model and --image-model both name the ViT: leave one out")
+    if (posters or work) and not fusion:
+        raise click.UsageError(
+            "--posters and --work belong to the fusion encoder: add --poster-model or --image-model"
+        )
     from trainer.space import SpaceOptions, train_space, write_package
 
     settings = load_settings()
@@ -200,8 +221,10 @@ def space(
         penalty=penalty,
         max_tokens=max_tokens,
         rerank=rerank,
-        architecture="fusion" if poster_model else "linear",
+        architecture="fusion" if fusion else "linear",
+        text_model=text_model,
         poster_model=poster_model,
+        image_model=image_model,
         posters=str(posters or ""),
         work=str(work or ""),
         threads=threads,

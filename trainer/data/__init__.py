@@ -1,7 +1,8 @@
 """Data sets: MovieLens layouts, what Marquee exports, and what is shipped with it.
 
 ``load_ratings`` and ``load_items`` take a folder (or one file of ratings in it) of any layout that
-``detect_layout`` knows; ``resolve("shipped")`` gives the folder of the shipped data.
+``detect_layout`` knows; ``resolve("shipped")`` gives the folder of the shipped data. Posters, clips and
+MMTF-14K have modules of their own: ``posters``, ``clips``, ``mmtf``. ``described`` tells what a folder holds.
 """
 
 from trainer.data.catalogue import load_items

@@ -48,8 +48,8 @@ def card(ratings: Ratings, items: Sequence[Item]) -> dict[str, Any]:
         "rated_again": len(ratings) - pairs,
         "ratings_of_unknown_films": int((~np.isin(ratings.item_ids.astype(str), sorted(known))).sum()),
         "films_without_ratings": len(known - set(rated.tolist())),
-        "ratings_per_user": _spread(per_user),
-        "ratings_per_rated_film": _spread(counts),
+        "ratings_per_user": spread(per_user),
+        "ratings_per_rated_film": spread(counts),
         "share_of_ratings_of_top_tenth_of_films": round(
             float(np.sort(counts)[::-1][: max(1, len(counts) // 10)].sum() / counts.sum()), 4
         ),
@@ -67,8 +67,9 @@ def card(ratings: Ratings, items: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-def _spread(counts: npt.NDArray[np.int64]) -> dict[str, float]:
-    quantiles = np.quantile(counts, [0, 0.1, 0.5, 0.9, 1])
+def spread(counts: Sequence[float] | npt.NDArray[np.int64]) -> dict[str, float]:
+    """Quantiles of at least one number."""
+    quantiles = np.quantile(np.asarray(counts, dtype=np.float64), [0, 0.1, 0.5, 0.9, 1])
     names = ("least", "p10", "median", "p90", "most")
     return {name: float(value) for name, value in zip(names, quantiles, strict=True)}
 
@@ -88,6 +89,11 @@ def markdown(name: str, figures: dict[str, Any]) -> str:
     """The card as a table for people."""
     lines = [f"# {name}", "", "| | |", "|---|---|"]
     for key, value in figures.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        lines.append(f"| {key.replace('_', ' ')} | {shown} |")
+        lines.append(f"| {key.replace('_', ' ')} | {_cell(value)} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{k} ({_cell(v)})" if isinstance(v, dict) else f"{k} {v}" for k, v in value.items())

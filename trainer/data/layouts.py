@@ -43,21 +43,30 @@ _ITEMS = {
 }
 
 
-def detect_layout(path: Path) -> Layout:
-    """The layout of folder ``path``, or of the folder of file ``path``.
+LOOKED_FOR = ", ".join(dict.fromkeys(name for names in _ITEMS.values() for name in names))
+"""The files of films, one of which a folder of a known layout has."""
 
-    Raises:
-        DataError: if there is none, saying which files are looked for.
-    """
+
+def find_layout(path: Path) -> Layout | None:
+    """The layout of folder ``path``, or of the folder of file ``path``; ``None`` if it is not known."""
     folder = path if path.is_dir() else path.parent
     found = [layout for layout, names in _ITEMS.items() if any((folder / name).is_file() for name in names)]
     if found == [Layout.EXPORT, Layout.OWN]:
         # both have items.parquet
         return Layout.EXPORT if (folder / _RATINGS[Layout.EXPORT][0]).is_file() else Layout.OWN
-    if found:
-        return found[0]
-    looked = ", ".join(dict.fromkeys(name for names in _ITEMS.values() for name in names))
-    raise DataError(path, f"no known layout: none of {looked} is there")
+    return found[0] if found else None
+
+
+def detect_layout(path: Path) -> Layout:
+    """As :func:`find_layout`.
+
+    Raises:
+        DataError: if there is none, saying which files are looked for.
+    """
+    layout = find_layout(path)
+    if layout is None:
+        raise DataError(path, f"no known layout: none of {LOOKED_FOR} is there")
+    return layout
 
 
 def ratings_file(path: Path) -> Path:

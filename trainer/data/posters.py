@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,20 @@ import numpy.typing as npt
 from handlers.exceptions import ImageRefusedError
 from handlers.images import decode_poster
 from handlers.pixels import resize
+from trainer.data.poster_tables import (
+    FOLDER,
+    GENRES_FILE,
+    MAP_FILE,
+    genres_rows,
+    map_rows,
+    poster_path,
+)
+from trainer.data.tables import table_rows
 from trainer.exceptions import DataError
 from trainer.progress import Progress
 
-MAP_FILE, GENRES_FILE, FOLDER = "poster_map.csv", "poster_genres.csv", "posters"
 DATASETS = {"ml-100k": "ml100k", "ml-1m": "ml", "ml-latest-small": "ml"}
 """Names in the map, and the namespace of their item ids."""
-NO_GENRE = frozenset({"N/A"})
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -51,28 +57,8 @@ class LabelledPosters:
     labels: npt.NDArray[np.bool_]
 
 
-def _table(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row, fields by column) of a CSV file, every column present and filled in each row."""
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(file, f"no column {', '.join(missing)}")
-            for row, fields in enumerate(reader, 1):
-                if any(fields[name] is None for name in columns):
-                    raise DataError(file, "has too few fields", row)
-                yield row, fields
-    except OSError as error:
-        raise DataError(file, f"cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(file, f"is no CSV file in UTF-8: {error}") from None
-
-
 def _poster(data: Path, table: Path, row: int, imdb: str, item_id: str = "") -> Poster:
-    path = data / FOLDER / f"{imdb}.webp"
-    if not imdb.startswith("tt") or not imdb[2:].isdigit():
-        raise DataError(table, f"{imdb!r} is no IMDb id", row)
+    path = poster_path(data, table, row, imdb)
     if not path.is_file():
         raise DataError(table, f"names {FOLDER}/{path.name}, which is not there", row)
     return Poster(imdb, path, table, row, item_id)
@@ -88,12 +74,10 @@ def posters_of(data: Path, dataset: str) -> list[Poster]:
     if dataset not in DATASETS:
         raise DataError(table, f"{dataset!r} is none of {', '.join(DATASETS)}")
     found = []
-    for row, fields in _table(table, ("dataset", "item_id", "imdb", "has_poster")):
-        if fields["has_poster"] not in ("0", "1"):
-            raise DataError(table, f"has_poster is {fields['has_poster']!r}, neither 0 nor 1", row)
-        if fields["dataset"] == dataset and fields["has_poster"] == "1":
-            item_id = f"{DATASETS[dataset]}:{fields['item_id']}"
-            found.append(_poster(data, table, row, fields["imdb"], item_id))
+    for film in map_rows(data):
+        if film.dataset == dataset and film.has_poster:
+            item_id = f"{DATASETS[dataset]}:{film.number}"
+            found.append(_poster(data, table, film.row, film.imdb, item_id))
     if not found:
         raise DataError(table, f"has no poster of {dataset}")
     return found
@@ -105,7 +89,7 @@ def movielens_ids(data: Path) -> set[str]:
     Raises:
         DataError: if the map is missing or bad.
     """
-    return {fields["imdb"] for _, fields in _table(data / MAP_FILE, ("imdb",)) if fields["imdb"]}
+    return {fields["imdb"] for _, fields in table_rows(data / MAP_FILE, ("imdb",)) if fields["imdb"]}
 
 
 def labelled_posters(data: Path, but: AbstractSet[str] = frozenset()) -> LabelledPosters:
@@ -117,15 +101,12 @@ def labelled_posters(data: Path, but: AbstractSet[str] = frozenset()) -> Labelle
     table = data / GENRES_FILE
     genres: tuple[str, ...] = ()
     posters, labels = [], []
-    for row, fields in _table(table, ("Id", "Genre")):
-        genres = genres or tuple(name for name in fields if name not in ("Id", "Genre", *NO_GENRE))
-        if fields["Id"] in but:
+    for labelled in genres_rows(data):
+        genres = labelled.genres
+        if labelled.imdb in but:
             continue
-        marks = [fields[name] for name in genres]
-        if any(mark not in ("0", "1") for mark in marks):
-            raise DataError(table, "a genre is neither 0 nor 1", row)
-        posters.append(_poster(data, table, row, fields["Id"]))
-        labels.append([mark == "1" for mark in marks])
+        posters.append(_poster(data, table, labelled.row, labelled.imdb))
+        labels.append(labelled.marks)
     if not posters:
         raise DataError(table, "has no labelled poster")
     return LabelledPosters(posters, genres, np.array(labels, dtype=np.bool_))

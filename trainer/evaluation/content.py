@@ -67,13 +67,13 @@ def text_vectors(films: Sequence[EncodeItem], max_tokens: int = 96, cache: Path 
 
     Kept in ``cache`` (by default the cache folder of the data) by the content of model and sentences.
     """
-    model = text_model(max_tokens)
-    digest = hashlib.sha256(f"{model.sha256}\0{max_tokens}\0".encode())
+    text = text_model(max_tokens)
+    digest = hashlib.sha256(f"{text.model.sha256}\0{max_tokens}\0".encode())
     digest.update("\0".join(sentence(film) for film in films).encode(errors="surrogatepass"))
     path = (cache or cache_folder()) / f"text-{digest.hexdigest()[:24]}.npy"
     if path.is_file():
         return np.asarray(np.load(path), dtype=np.float64)
-    vectors = embed(films, model, lambda *_: None, threads=1)
+    vectors = embed(films, text, lambda *_: None, threads=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as aside:
         np.save(aside, vectors)

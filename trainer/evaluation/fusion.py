@@ -73,16 +73,17 @@ def ml_100k_known(data: Path, poster_model: str) -> tuple[Ratings, Known]:
     films: list[EncodeItem] = omdb_films(items, data / "plots" / "ml-100k_omdb.jsonl")
     films = with_posters(films, data, Layout.ML_100K)
     model, vit = find_vit(poster_model)
+    text = text_model(MAX_TOKENS)
     config = EncoderConfig(
         name="evaluated",
         version="1",
         dim=DIM,
         id_namespace="ml100k",
-        text_model=text_model(MAX_TOKENS),
+        text_model=text.model,
         features=feature_config(films, FUSION_BUCKETS),
     )
     config = fusion_config(config, model, FusionOptions())
-    frozen = frozen_films(films, config, vit, frozen_folder(), lambda *_: None)
+    frozen = frozen_films(films, config, text, vit, frozen_folder(), lambda *_: None)
     entries = side_features(films, feature_config(films)).astype(np.float64)
     ridge = np.hstack([frozen.text_vectors().astype(np.float64), entries])
     ids = tuple(item.item_id for item in items)

@@ -12,6 +12,7 @@ from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import load_table
 from handlers.items import EncodeItem
 from handlers.network import load_network
+from handlers.text_model import text_files
 from model_store.store import find_source
 from trainer.fusion.answers import content_of
 
@@ -27,5 +28,6 @@ def served_vectors(reference: str, items: Sequence[EncodeItem], say: Callable[[s
         if done == total:
             say(f"{reference}: {what}: {total}")
 
-    content = content_of(load_network(folder, config), config, items, progress)
+    text = text_files(config.text_model, folder)
+    content = content_of(load_network(folder, config), config, text, items, progress)
     return load_table(folder / ITEM_TABLE_FILE).blend(items, content)

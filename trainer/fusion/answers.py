@@ -13,6 +13,7 @@ from handlers.features import side_features
 from handlers.fusion import FusionNetwork
 from handlers.items import EncodeItem
 from handlers.network import Network
+from handlers.text_model import TextFiles
 from trainer.data.shipped import frozen_folder
 from trainer.fusion.frozen import mean_words, words_of
 from trainer.fusion.options import ALL, NO_TEXT
@@ -21,7 +22,11 @@ from trainer.progress import Progress
 
 
 def content_of(
-    network: Network, config: EncoderConfig, items: Sequence[EncodeItem], progress: Progress
+    network: Network,
+    config: EncoderConfig,
+    text: TextFiles,
+    items: Sequence[EncodeItem],
+    progress: Progress,
 ) -> npt.NDArray[np.float32]:
     """float32 [n, dim]: what ``items`` are answered, films and queries, by either architecture.
 
@@ -30,11 +35,11 @@ def content_of(
     """
     queries = [item.query for item in items]
     if isinstance(network, FusionNetwork):
-        films = frozen_films(items, config, network.vit, frozen_folder(), progress)
+        films = frozen_films(items, config, text, network.vit, frozen_folder(), progress)
         told = [ALL if item.title.strip() or item.text.strip() else NO_TEXT for item in items]
         return content_vectors(network, films, told, queries)
-    text = torch.from_numpy(mean_words(*words_of(items, config.text_model, frozen_folder(), progress)))
+    said_of = torch.from_numpy(mean_words(*words_of(items, text, frozen_folder(), progress)))
     side = torch.from_numpy(side_features(items, config.features))
     with torch.inference_mode():
-        said: npt.NDArray[np.float32] = network.of_text(text, side, torch.tensor(queries).float()).numpy()
+        said: npt.NDArray[np.float32] = network.of_text(said_of, side, torch.tensor(queries).float()).numpy()
     return said

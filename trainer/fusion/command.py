@@ -14,7 +14,9 @@ import torch
 from handlers.config import EncoderConfig, PosterModel
 from handlers.exceptions import PackageFileError
 from handlers.items import EncodeItem
+from handlers.network import poster_model
 from handlers.poster_model import load_poster_config, load_vit
+from handlers.text_model import TextFiles
 from handlers.vit import VisionTransformer, ViTConfig
 from model_store.store import find_source
 from trainer.data.layouts import Layout
@@ -24,6 +26,7 @@ from trainer.data.shipped import frozen_folder
 from trainer.exceptions import DataError, TrainingError
 from trainer.fusion.options import FusionOptions
 from trainer.fusion.space import fusion_config, fusion_side
+from trainer.hub.image import hub_vit
 from trainer.progress import Progress
 from trainer.space.matrix import Interactions
 from trainer.space.options import SpaceOptions
@@ -33,14 +36,6 @@ from trainer.space.tuning import Tuned
 POSTER_SETS = {Layout.ML_100K: "ml-100k", Layout.ML_1M: "ml-1m", Layout.ML_CSV: "ml-latest-small"}
 RANDOM = "random"
 """Instead of a package: a ViT that has learnt nothing, to see what learning is worth."""
-
-
-def poster_model(config: ViTConfig, package: str = "") -> PosterModel:
-    """As an item encoder's config describes a ViT."""
-    settings = msgspec.structs.asdict(config)
-    return PosterModel(
-        height=config.image_height, width=config.image_width, settings=settings, package=package
-    )
 
 
 def find_vit(reference: str, seed: int = 0) -> tuple[PosterModel, VisionTransformer]:
@@ -87,6 +82,7 @@ def with_posters(films: Sequence[EncodeItem], folder: Path, layout: Layout) -> l
 
 def fusion_for(
     config: EncoderConfig,
+    text: TextFiles,
     films: Sequence[EncodeItem],
     data: Interactions,
     entries: npt.NDArray[np.float64],
@@ -100,9 +96,12 @@ def fusion_for(
     ``entries`` [items, s]: genres, year and people, as the targets of ``tuned`` know them.
     """
     torch.set_num_threads(options.threads or 1)
-    model, vit = find_vit(options.poster_model or RANDOM, options.seed)
+    if options.image_model:
+        model, vit = hub_vit(options.image_model, progress)
+    else:
+        model, vit = find_vit(options.poster_model or RANDOM, options.seed)
     sizes = sizes or FusionOptions(seed=options.seed)
     config = fusion_config(config, model, sizes)
     with tempfile.TemporaryDirectory(prefix="marquee-fusion-") as aside:
         folders = frozen_folder(), Path(options.work or aside)
-        return fusion_side(config, films, data, entries, tuned, options, sizes, vit, folders, progress)
+        return fusion_side(config, text, films, data, entries, tuned, options, sizes, vit, folders, progress)

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from handlers.bert import load_bert, token_states, unit
-from handlers.config import TextModel
 from handlers.exceptions import ImageRefusedError
 from handlers.images import decode_poster
 from handlers.items import EncodeItem, sentence
 from handlers.pixels import normalise, resize
-from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
+from handlers.text_model import TextFiles
+from handlers.tokens import length_buckets, pad
 from handlers.vit import VisionTransformer
 from trainer.data.posters import cached_array
 from trainer.exceptions import TrainingError
@@ -119,18 +118,17 @@ def mean_words(words: Float16, starts: Int64) -> Float32:
 
 
 def words_of(
-    items: Sequence[EncodeItem], model: TextModel, cache: Path, progress: Progress
+    items: Sequence[EncodeItem], text: TextFiles, cache: Path, progress: Progress
 ) -> tuple[Float16, Int64]:
     """``words`` and ``starts`` of :class:`Frozen`, by the very network that is packaged."""
-    tokens = Tokens(text_model_folder(model) / TOKENIZER_FILE, model.max_tokens)
-    rows = tokens.encode([sentence(item) for item in items])
+    rows = text.tokens().encode([sentence(item) for item in items])
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    digest = hashlib.sha256(f"{model.sha256}\0".encode())
+    digest = hashlib.sha256(f"{text.model.sha256}\0".encode())
     for row in rows:
         digest.update(np.array([*row, -1], dtype=np.int64).tobytes())
 
     def fill(into: npt.NDArray[Any]) -> None:
-        bert, done = load_bert(model), 0
+        bert, done = load_bert(text), 0
         with torch.inference_mode():
             for bucket in length_buckets([len(row) for row in rows], TOKENS_A_BATCH, 256):
                 ids, mask = pad([rows[i] for i in bucket])
@@ -141,7 +139,7 @@ def words_of(
                 progress("reading films", done, len(items))
 
     path = cache / f"words-{digest.hexdigest()[:24]}.npy"
-    return cached_array(path, (int(starts[-1]), model.width), np.dtype(np.float16), fill), starts
+    return cached_array(path, (int(starts[-1]), text.model.width), np.dtype(np.float16), fill), starts
 
 
 def patches_of(

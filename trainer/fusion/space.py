@@ -16,6 +16,7 @@ from handlers.features import side_features
 from handlers.fusion import FusionNetwork
 from handlers.items import EncodeItem
 from handlers.network import build_network, fill, package_weights
+from handlers.text_model import TextFiles
 from handlers.vit import VisionTransformer
 from trainer.fusion.fit import Choice, Task, base_says, choose, fit, lesson_of
 from trainer.fusion.frozen import Frozen, patches_of, words_of
@@ -48,12 +49,13 @@ def fusion_config(config: EncoderConfig, poster: PosterModel, options: FusionOpt
 def frozen_films(
     films: Sequence[EncodeItem],
     config: EncoderConfig,
+    text: TextFiles,
     vit: VisionTransformer,
     cache: Path,
     progress: Progress,
 ) -> Frozen:
     """What the frozen encoders say of ``films``, from ``cache`` where it has been asked before."""
-    words, starts = words_of(films, config.text_model, cache, progress)
+    words, starts = words_of(films, text, cache, progress)
     patches, rows = patches_of(films, vit, cache, progress)
     side, bare = side_features(films, config.features), side_features([BARE], config.features)[0]
     return Frozen(words, starts, patches, rows, side, bare)
@@ -84,6 +86,7 @@ def content_vectors(
 
 def fusion_side(
     config: EncoderConfig,
+    text: TextFiles,
     films: Sequence[EncodeItem],
     data: Interactions,
     entries: Float64,
@@ -102,7 +105,7 @@ def fusion_side(
         TrainingError: if the work folder holds another training, or a poster is no image.
     """
     cache, work = folders
-    frozen = frozen_films(films, config, vit, cache, progress)
+    frozen = frozen_films(films, config, text, vit, cache, progress)
     task = Task(frozen, data, config, tuned.choice, entries, sizes)
     choice = choose(task, cold_cuts(data, options.seed), work, progress)
     mix, metrics = choose_fusion_mix(task, choice, options, tuned)
@@ -114,7 +117,7 @@ def fusion_side(
         config.fusion, anchors=len(fitted.base.anchors), people=most, kernel=choice.shape.kernel
     )
     config = msgspec.structs.replace(config, fusion=fusion)
-    network = build_network(config)
+    network = build_network(config, text)
     assert isinstance(network, FusionNetwork)
     fitted.fill(network, frozen, choice.gain)
     network.vit.load_state_dict(vit.state_dict())
@@ -124,7 +127,7 @@ def fusion_side(
     config = msgspec.structs.replace(config, reads_posters=network.reads_posters)
     parameters: dict[str, float | int | str] = {
         "architecture": "fusion",
-        "poster_model": config.poster_model.package if config.poster_model else "",
+        "poster_model": poster.package or poster.origin if (poster := config.poster_model) else "",
         "posters": int((frozen.poster_rows >= 0).sum()),
         "anchors": fusion.anchors,
         "base_penalty": choice.shape.penalty,

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from model_store.manifest import Manifest
 
 _HOW = {
-    "linear": """all-MiniLM-L6-v2 (mean of its tokens, unit length) and genres, year and people are mapped by
+    "linear": """{text_model} (mean of its tokens, unit length) and genres, year and people are mapped by
 a closed-form ridge regression to collaborative vectors V sqrt(w / (w + lambda)) of the rating matrix.""",
     "fusion": """A base compares the film with rated ones (likeness of text, poster, genres, people and years,
-kernel regression in closed form); a transformer over one sequence of BERT tokens (all-MiniLM-L6-v2, frozen),
+kernel regression in closed form); a transformer over one sequence of BERT tokens ({text_model}, frozen),
 poster patches (a ViT, frozen) and a token for each group of metadata adds what the base misses. Mask tokens
 stand in for what is missing. Both aim at collaborative vectors V sqrt(w / (w + lambda)) of the rating
 matrix; `correction_gain` is how much of the transformer's word held-out films let through.""",
@@ -36,6 +36,7 @@ _LIMITS = {
 def model_card(manifest: Manifest) -> str:
     """Markdown: what it is, what it learnt from, figures, limits, licences."""
     architecture = str(manifest.parameters.get("architecture", "linear"))
+    text_model = manifest.parameters.get("text_model", "all-MiniLM-L6-v2")
     data = manifest.data
     cut_off = datetime.fromtimestamp(data.cut_off_ms / 1000, tz=UTC).date()
     rows = {**manifest.parameters, **manifest.metrics}
@@ -48,7 +49,7 @@ An item encoder: reads a film (title, year, genres, people, text{_POSTER[archite
 {manifest.dim}-d vector in a space where the inner product with the mean of a user's liked films ranks what
 the user will like next.
 
-**How.** {_HOW[architecture]}
+**How.** {_HOW[architecture].format(text_model=text_model)}
 
 {_TABLE}
 {queries}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,8 +16,8 @@ from handlers.checksums import file_sha256
 from handlers.config import TextModel
 from handlers.items import EncodeItem, sentence
 from handlers.network import ItemEncoderNetwork
-from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
+from handlers.text_model import TextFiles, text_files
+from handlers.tokens import length_buckets, pad
 from trainer.progress import Progress
 
 TOKENS_A_BATCH = 2048
@@ -24,26 +26,26 @@ MAX_TOKENS = 64
 """Of a film's text. Longer ones cost time and, on validation, ranked cold films worse."""
 
 
-def text_model(max_tokens: int) -> TextModel:
-    """The installed text model, its weights' checksum taken down.
+def text_model(max_tokens: int) -> TextFiles:
+    """The installed text model, all-MiniLM-L6-v2, its weights' checksum taken down.
 
     Raises:
         PackageFileError: if it is not installed.
     """
     bare = TextModel(sha256="", width=WIDTH, max_tokens=max_tokens)
-    digest = file_sha256(text_model_folder(bare) / "model.safetensors")
-    return TextModel(sha256=digest, width=WIDTH, max_tokens=max_tokens)
+    files = text_files(bare)
+    return replace(files, model=msgspec.structs.replace(bare, sha256=file_sha256(files.weights)))
 
 
 def embed(
-    items: Sequence[EncodeItem], model: TextModel, progress: Progress, threads: int = 0
+    items: Sequence[EncodeItem], text: TextFiles, progress: Progress, threads: int = 0
 ) -> npt.NDArray[np.float32]:
-    """Unit vectors float32 [n, 384] of the films' sentences, by the very network that is packaged."""
+    """Unit vectors float32 [n, width] of the films' sentences, by the very network that is packaged."""
     torch.set_num_threads(threads or os.cpu_count() or 1)
-    network = ItemEncoderNetwork(load_bert(model), model.width, side=1, dim=1).eval()
-    tokens = Tokens(text_model_folder(model) / TOKENIZER_FILE, model.max_tokens)
-    rows = tokens.encode([sentence(item) for item in items])
-    out = np.zeros((len(items), model.width), dtype=np.float32)
+    width = text.model.width
+    network = ItemEncoderNetwork(load_bert(text), width, side=1, dim=1).eval()
+    rows = text.tokens().encode([sentence(item) for item in items])
+    out = np.zeros((len(items), width), dtype=np.float32)
     done = 0
     with torch.inference_mode():
         for bucket in length_buckets([len(row) for row in rows], TOKENS_A_BATCH, 256):

@@ -51,8 +51,12 @@ class SpaceOptions:
     rerank: bool = True
     """Whether a re-ranker is trained for the package too; it gets one only where its gate lets it through."""
     architecture: Literal["linear", "fusion"] = "linear"
+    text_model: str = ""
+    """A BERT from elsewhere: Hugging Face id or folder; empty is the one that comes with Marquee."""
     poster_model: str = ""
     """Of ``fusion``: a poster-encoder package, ``name@version`` or its folder."""
+    image_model: str = ""
+    """Of ``fusion``, instead of ``poster_model``: a ViT from elsewhere, Hugging Face id or folder."""
     posters: str = ""
     """Of ``fusion``: a folder with ``poster_map.csv`` and ``posters/``; for data that are not MovieLens one
     of images named by id. Without it films have none."""

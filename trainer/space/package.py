@@ -1,7 +1,8 @@
-"""Writes what training made as a source package: at most 20 MB, float16, the text model referenced."""
+"""Writes what training made as a source package: float16, the default text model referenced."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import msgspec
 from safetensors.numpy import save_file
 
-from handlers.config import WEIGHTS_FILE, write_config
+from handlers.config import WEIGHTS_FILE, EncoderConfig, write_config
 from handlers.encoding import ITEM_TABLE_FILE
 from handlers.item_table import save_table
+from handlers.text_model import OWN_FILES
 from model_store import Package
 from model_store.manifest import SCHEMA, Manifest, check_names, describe_files, write_manifest
 from model_store.plans import CARD_FILE
@@ -44,8 +46,13 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
-def _licences(id_namespace: str, posters: bool) -> dict[str, str]:
-    known = LICENCES if id_namespace.startswith("ml") else {"text model": LICENCES["text model"]}
+def _licences(config: EncoderConfig, posters: bool) -> dict[str, str]:
+    known = dict(LICENCES if config.id_namespace.startswith("ml") else {})
+    known["text model"] = LICENCES["text model"]
+    if origin := config.text_model.origin:
+        known["text model"] = f"{origin}: its own licence; part of the package"
+    if config.poster_model and (origin := config.poster_model.origin):
+        known["image model"] = f"{origin}: its own licence; part of the package"
     return known | ({"posters": POSTERS} if posters else {})
 
 
@@ -62,6 +69,10 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
         write_config(config, folder)
         save_file(trained.weights, folder / WEIGHTS_FILE)
         save_table(trained.table, folder / ITEM_TABLE_FILE)
+        if not config.text_model.distribution:
+            text = trained.text
+            for file, name in zip((text.config, text.weights, text.tokenizer), OWN_FILES, strict=True):
+                shutil.copyfile(file, folder / name)
         parameters, metrics = dict(trained.parameters), dict(trained.metrics)
         if trained.reranker is not None:
             trained.reranker.write(folder)
@@ -77,7 +88,7 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
             data=trained.data,
             parameters=parameters,
             metrics=metrics,
-            licences=_licences(config.id_namespace, bool(trained.parameters.get("posters"))),
+            licences=_licences(config, bool(trained.parameters.get("posters"))),
         )
         (folder / CARD_FILE).write_text(model_card(manifest))
         manifest = msgspec.structs.replace(manifest, files=describe_files(folder))

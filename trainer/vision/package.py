@@ -58,7 +58,7 @@ def write_vit_package(
         version=version,
         model=vit,
         genres=examples.genres,
-        text_sha256=text_model(options.max_tokens).sha256,
+        text_sha256=text_model(options.max_tokens).model.sha256,
     )
     weights = {
         key: tensor.detach().float().numpy().astype(np.float16)

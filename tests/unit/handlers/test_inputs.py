@@ -13,8 +13,8 @@ from handlers.config import EncoderConfig, PosterModel, TextModel
 from handlers.features import FeatureConfig
 from handlers.inputs import NO_WORDS, ModelInputs
 from handlers.items import EncodeItem
-from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens
+from handlers.text_model import text_files
+from handlers.tokens import Tokens
 
 TEXT = TextModel(sha256="", width=384, max_tokens=16)
 PLAIN = EncoderConfig(
@@ -48,7 +48,7 @@ ITEMS = [
 
 @pytest.fixture(scope="module")
 def tokens() -> Tokens:
-    return Tokens(text_model_folder(TEXT) / TOKENIZER_FILE, TEXT.max_tokens)
+    return text_files(TEXT).tokens()
 
 
 def test_a_bad_poster_costs_its_film_alone(tokens: Tokens) -> None:

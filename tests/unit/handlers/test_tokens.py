@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.config import TextModel
-from handlers.text_model import text_model_folder
-from handlers.tokens import TOKENIZER_FILE, Tokens, length_buckets, pad
+from handlers.text_model import text_files
+from handlers.tokens import length_buckets, pad
 
 
 @given(st.lists(st.integers(1, 128), max_size=80), st.integers(1, 512), st.integers(1, 20))
@@ -34,7 +34,7 @@ def test_a_lone_token_is_padded_to_the_shortest_length_the_model_takes() -> None
 
 def test_tokens_truncate_and_take_odd_text() -> None:
     model = TextModel(sha256="", width=384, max_tokens=16)
-    tokens = Tokens(text_model_folder(model) / TOKENIZER_FILE, model.max_tokens)
+    tokens = text_files(model).tokens()
     short, long, empty, odd = tokens.encode(["film", "word " * 5000, "", "a\ud800b\0"])
     assert (short[0], short[-1]) == (long[0], long[-1]) == (101, 102)
     assert len(long) == 16

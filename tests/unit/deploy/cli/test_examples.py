@@ -75,7 +75,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds what a clone holds, and a MARQUEE_DATA."""
     (tmp_path / "model_store").symlink_to(PROJECT / "model_store")
     (tmp_path / "docs").symlink_to(PROJECT / "docs")
-    (tmp_path / "data" / "posters").mkdir(parents=True)
+    for folder in ("posters", "mmtf14k_sample", "video"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
     monkeypatch.setenv("MARQUEE_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
