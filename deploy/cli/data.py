@@ -73,7 +73,7 @@ def describe(path: str, as_json: bool) -> None:
 )
 @click.option("--limit", type=click.IntRange(1), help="only the oldest N ratings (and all films)")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="ratings a second at most; 0 is no limit")
-@click.option("--dry-run", is_flag=True, help="read and check everything, send nothing")
+@click.option("--dry-run", is_flag=True, help="read and check everything, posters too; send nothing")
 @click.option("--wait", is_flag=True, help="until the ledger has applied and every space indexed all of it")
 @click.option("--timeout", type=float, default=3600.0, show_default=True, help="of --wait, in seconds")
 @AS_JSON
@@ -101,6 +101,7 @@ def import_(
     """
     from deploy.data.importing import DataImport, Watcher
     from deploy.data.interrupt import Interrupt
+    from deploy.data.refused import told
     from trainer.data import detect_layout, resolve
 
     settings = load_settings()
@@ -112,10 +113,13 @@ def import_(
         job = DataImport(settings, path, posters=posters, limit=limit, rate=rate, watcher=watcher)
         result = job.dry_run() if dry_run else job.run()
         waited = _wait(settings, timeout, shown, interrupt) if wait and not dry_run else None
+    for line in told(result.refused_posters):
+        err().print(line, markup=False, highlight=False, soft_wrap=True)
     report = result.as_json() | ({} if waited is None else {"waited_s": round(waited, 2)})
     if as_json:
         print_json(report)
         return
+    del report["refused_posters"]
     out().print(
         table("checked, nothing sent" if dry_run else "imported", ("what", "value"), list(report.items()))
     )

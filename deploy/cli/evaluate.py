@@ -10,6 +10,9 @@ import click
 from deploy.cli import output
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+MOST_PLACES = 200
+"""What the first stage retrieves."""
 
 
 @click.group()
@@ -31,14 +34,25 @@ def command() -> None:
 @click.option("--dim", type=click.IntRange(8, 2048), help="of the space; else chosen on validation")
 @click.option("--rerank/--no-rerank", default=True, show_default=True, help="train a re-ranker too")
 @click.option("--seed", default=0, show_default=True, help="of validation cuts and of the re-ranker")
+@click.option("--k", type=click.IntRange(1, MOST_PLACES), default=10, show_default=True, help="places scored")
+@click.option("--out", type=FOLDER, help="write result.json, result.md and result.png there too")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object on standard output")
 def served(
-    train: Path, test: Path, items: Path, dim: int | None, rerank: bool, seed: int, as_json: bool
+    train: Path,
+    test: Path,
+    items: Path,
+    dim: int | None,
+    rerank: bool,
+    seed: int,
+    k: int,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Train on --train alone, ask for each user of --test, and score: plain and re-ranked.
 
-    A film counts as found where the test rating is 4 or more. Dimension, lambda, neutral weight and like
-    threshold are chosen on a validation part of --train.
+    NDCG, recall, precision, MAP and MRR of the first --k films; coverage, Gini, intra-list diversity, novelty
+    and calibration of the lists. A film counts as found where the test rating is 4 or more. Dimension,
+    lambda, neutral weight and like threshold are chosen on a validation part of --train, by NDCG@10.
 
     Exit code 2: a file is missing or bad; the message names file and row.
 
@@ -48,39 +62,44 @@ def served(
       awk -F, 'NR == 1 || NR % 10' ml-latest-small/ratings.csv > train.csv
       awk -F, 'NR == 1 || NR % 10 == 0' ml-latest-small/ratings.csv > test.csv
       marquee evaluate served --train train.csv --test test.csv --items ml-latest-small/movies.csv
+      marquee evaluate served --train train.csv --test test.csv --items ml-latest-small/movies.csv --k 20
     """
     from trainer.data.folder import read_files
     from trainer.evaluation.report import evaluate_served
+    from trainer.evaluation.served_report import table_of, write_report
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    found = evaluate_served(read_files(train, test, items), dim, rerank, seed, say)
+    found = evaluate_served(read_files(train, test, items), dim, rerank, seed, say, k)
+    if out is not None:
+        for path in write_report(found, f"Quality of what is served, {test.name}", out):
+            say(f"written: {path}")
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    from rich.table import Table
-
-    table = Table("measure", "plain", "re-ranked", title=f"{found['users']} users of {test.name}")
-    for name in ("ndcg@10", "recall@10", "coverage"):
-        table.add_row(name, *(f"{found[name][kind]:.4f}" for kind in ("plain", "reranked")))
-    output.out().print(table)
+    title = f"{found['users']} users of {test.name}"
+    output.out().print(output.table(title, ("measure", "plain", "re-ranked"), table_of(found), (1, 2)))
     click.echo(f"chosen on validation: {found['chosen']}")
 
 
 @command.command(name="all")
 @click.option("--quick", is_flag=True, help="small slices of the shipped data; asserts behaviour, not scores")
-@click.option("--only", default="", help="only rows whose name begins so")
+@click.option("--only", default="", help="the row of this name, else all whose names begin so")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("docs/results"),
     show_default=True,
     help="folder of one JSON file a finished row",
 )
 @click.option("--list", "list_rows", is_flag=True, help="show the rows and stop")
-def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
+@output.AS_JSON
+def everything(quick: bool, only: str, out: Path, list_rows: bool, as_json: bool) -> None:
     """Every row of docs/results.md; rows whose inputs have not changed are skipped, so it can be resumed.
+
+    Ends with a table of the rows asked for; the page results.md and the picture pictures/results.png, both
+    of all rows, are written beside the folder --out.
 
     Real data are found through MARQUEE_DATA (default ../shared/data); rows without their data are skipped.
 
@@ -91,6 +110,7 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
       marquee evaluate all --quick
       marquee evaluate all --list
       marquee evaluate all --only ml-100k
+      marquee evaluate all --only ml-100k-ratings --json
     """
     if quick:
         from trainer.evaluation.quick import run_quick
@@ -105,14 +125,23 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
         for row in ROWS:
             click.echo(f"{row.name:24} {row.goal}")
         return
-    run_rows(out, only, lambda line: click.echo(line, err=True))
+    groups = run_rows(out, only, lambda line: click.echo(line, err=True))
+    if as_json:
+        rows = [
+            {"what": one.what, "goal": one.goal, "figure": one.figure, "command": one.command}
+            for one in groups
+        ]
+        output.print_json({"rows": rows})
+        return
+    cells = [(one.what, one.goal, one.figure) for one in groups]
+    output.out().print(output.table("Results", ("what", "goal", "figure"), cells))
 
 
 @command.command()
 @click.option("--package", default="item-encoder@4", show_default=True, help="of the map")
 @click.option(
     "--results",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("docs/results"),
     show_default=True,
     help="folder of the finished rows",
@@ -120,7 +149,7 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool) -> None:
 @click.option("--log", type=FILE, help="a training's log.csv: its learning curves, and nothing else")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("docs/pictures"),
     show_default=True,
     help="folder of the PNG files",

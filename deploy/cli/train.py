@@ -125,6 +125,11 @@ command.add_command(train_vit.vit)
     help="train a re-ranker too; the package gets it where it proves better on validation",
 )
 @click.option(
+    "--texts",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="folder of plots/ and poster_map.csv: plots and people of MovieLens films that lack them",
+)
+@click.option(
     "--text-model",
     default="",
     help="BERT that reads films: Hugging Face id, where a hub is reachable, or folder; "
@@ -148,7 +153,8 @@ command.add_command(train_vit.vit)
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),
-    help="of checkpoints and logs of the fusion; what stopped there is resumed; default a temporary one",
+    help="of checkpoints and logs of the fusion; what stopped there is resumed; "
+    "default $MARQUEE_HOME/training/...",
 )
 @click.option(
     "--threads",
@@ -174,6 +180,7 @@ def space(
     penalty: float,
     max_tokens: int,
     rerank: bool,
+    texts: Path | None,
     text_model: str,
     poster_model: str,
     image_model: str,
@@ -208,7 +215,8 @@ def space(
     from trainer.space import SpaceOptions, train_space, write_package
 
     settings = load_settings()
-    root = target or settings.home.absolute() / "packages"
+    home = settings.home.absolute()
+    root = target or home / "packages"
     options = SpaceOptions(
         dim=dim,
         regularisation=regularisation,
@@ -222,11 +230,12 @@ def space(
         max_tokens=max_tokens,
         rerank=rerank,
         architecture="fusion" if fusion else "linear",
+        texts=str(texts or ""),
         text_model=text_model,
         poster_model=poster_model,
         image_model=image_model,
         posters=str(posters or ""),
-        work=str(work or ""),
+        work=str(work or home / "training" / f"{name}-{version}"),
         threads=threads,
         seed=seed,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, TopicCollection
 from deploy.checks.reading import TopicReader, quiet_admin
 from deploy.data.headers import ITEM_TYPE, RATING_TYPE, event_headers, from_ms
 from deploy.data.progress import ProgressFile, fingerprint
+from deploy.data.refused import RefusedPoster
 from deploy.data.sender import Sender
 from deploy.data.table import RatingTable, rating_table
 from streaming.blobs import BlobStore
@@ -29,7 +30,6 @@ from streaming.topics.admin import require
 from trainer.data import Ratings, detect_layout, items_file, load_items, load_ratings, ratings_file, resolve
 from trainer.data.own import posters_beside
 from trainer.data.poster_folder import PosterFolder, imdb_ids, mapped_imdb_ids
-from trainer.exceptions import DataError
 
 TICK_S = 0.1
 """Between two reports of progress."""
@@ -47,6 +47,8 @@ class ImportResult:
     items_unchanged: int = 0
     posters: int = 0
     posters_refused: int = 0
+    refused_posters: list[RefusedPoster] = field(default_factory=list)
+    """Each of them, in the order of films."""
     ratings: int = 0
     ratings_sent: int = 0
     ratings_resumed_at: int = 0
@@ -80,7 +82,7 @@ class DataImport:
         rate: ratings a second at most; 0 is no limit.
 
     Raises:
-        DataError: the data cannot be read.
+        DataError: the data, or a table that names posters, cannot be read.
         UnavailableError: Kafka does not answer.
         TopicDifferenceError: the topics are not what they must be.
     """
@@ -105,11 +107,17 @@ class DataImport:
         self.result = ImportResult(str(path), self.layout.value, "")
 
     def dry_run(self) -> ImportResult:
-        """Read and check everything; send nothing. Needs no Kafka."""
+        """Read and check everything, posters too; send nothing. Needs no Kafka."""
         self.result.dry_run = True
-        for item in load_items(self.folder):
-            self.result.items += 1
+        ticked = time.monotonic()
+        for done, item in enumerate(load_items(self.folder), 1):
+            self._watcher.check()
+            self.result.items = done
             self.result.posters += self._poster(item) is not None
+            if time.monotonic() - ticked >= TICK_S:
+                ticked = time.monotonic()
+                self._watcher.progress("films", done, 0)
+        self._watcher.progress("films", self.result.items, self.result.items)
         self._table()
         return self.result
 
@@ -194,22 +202,25 @@ class DataImport:
         return known
 
     def _poster_folder(self, folder: Path) -> PosterFolder:
-        if not folder.is_dir():
-            raise DataError(folder, "is no folder of posters")
         return PosterFolder(folder, mapped_imdb_ids(folder, self.layout) | imdb_ids(self.folder))
 
     def _poster(self, item: Item) -> bytes | None:
-        """The film's poster; a file that is no picture, or too large, is counted and left out."""
+        """The film's poster; a file that is no picture, or too large, is taken down and left out."""
         path = self._posters.find(item.item_id) if self._posters else None
         if path is None:
             return None
-        content = path.read_bytes()
         try:
+            content = path.read_bytes()
             check_poster(content)
-        except InvalidPosterError:
-            self.result.posters_refused += 1
-            return None
-        return content
+        except InvalidPosterError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+        else:
+            return content
+        self.result.posters_refused += 1
+        self.result.refused_posters.append(RefusedPoster(str(path), item.item_id, reason))
+        return None
 
     # ratings -----------------------------------------------------------------------------------------
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet
 
 from streaming.events import InvalidEventError, Item, check_item
+from trainer.data.arrow_parquet import parquet_batches
 from trainer.data.layouts import Layout, detect_layout, items_file
+from trainer.data.once import only_once
 from trainer.data.own import own_items
+from trainer.data.tables import plain_rows, table_rows
 from trainer.data.titles import clean_genres, split_title
 from trainer.exceptions import DataError
 
@@ -45,30 +46,39 @@ _ML_100K_GENRES = [
 def _rows(file: Path, layout: Layout) -> Iterator[tuple[int, str, str, list[str]]]:
     """(row, number, raw title, raw genres) of each film."""
     if layout is Layout.ML_CSV:
-        with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines)
-            missing = {"movieId", "title", "genres"} - set(reader.fieldnames or ())
-            if missing:
-                raise DataError(file, f"no column {', '.join(sorted(missing))}")
-            for row, line in enumerate(reader, 1):
-                yield row, line["movieId"], line["title"] or "", (line["genres"] or "").split("|")
+        for row, fields in table_rows(file, ("movieId", "title", "genres")):
+            yield row, fields["movieId"], fields["title"], fields["genres"].split("|")
         return
-    with file.open(encoding="latin-1") as lines:
-        for row, text in enumerate(lines, 1):
-            if not text.strip():
-                continue
-            if layout is Layout.ML_1M:
-                number, found, rest = text.rstrip("\r\n").partition("::")
-                title, found, genres = rest.rpartition("::")
-                if not found:
-                    raise DataError(file, "is not number::title::genres", row)
-                yield row, number, title, genres.split("|")
-            else:
-                fields = text.rstrip("\r\n").split("|")
-                if len(fields) < 5 + len(_ML_100K_GENRES):
-                    raise DataError(file, f"has {len(fields)} fields, not {5 + len(_ML_100K_GENRES)}", row)
-                marks = zip(_ML_100K_GENRES, fields[5:], strict=False)
-                yield row, fields[0], fields[1], [name for name, mark in marks if mark == "1"]
+    for row, text in _lines(file):
+        if layout is Layout.ML_1M:
+            number, found, rest = text.partition("::")
+            title, found, genres = rest.rpartition("::")
+            if not found:
+                raise DataError(file, "is not number::title::genres", row)
+            yield row, number, title, genres.split("|")
+        else:
+            parts = text.split("|")
+            if len(parts) < 5 + len(_ML_100K_GENRES):
+                raise DataError(file, f"has {len(parts)} fields, not {5 + len(_ML_100K_GENRES)}", row)
+            marks = zip(_ML_100K_GENRES, parts[5:], strict=False)
+            yield row, parts[0], parts[1], [name for name, mark in marks if mark == "1"]
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """(row, text) of what is not empty: in Latin-1, as these sets are, or UTF-8 where a mark says so."""
+    row, encoding = 0, "latin-1"
+    try:
+        with file.open("rb") as lines:
+            for line in lines:
+                if line.startswith(codecs.BOM_UTF8) and not row:
+                    line, encoding = line.removeprefix(codecs.BOM_UTF8), "utf-8"
+                if line.strip():
+                    row += 1
+                    yield row, line.decode(encoding).rstrip("\r\n")
+    except OSError as error:
+        raise DataError(file, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(file, f"byte 0x{error.object[error.start]:02x} is not UTF-8", row) from None
 
 
 def _abstracts(folder: Path) -> dict[str, str]:
@@ -77,7 +87,7 @@ def _abstracts(folder: Path) -> dict[str, str]:
         return {}
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
         raise DataError(path, str(error)) from None
 
 
@@ -85,31 +95,27 @@ def _posters(folder: Path) -> dict[str, str]:
     path = folder / POSTERS_FILE
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {row[0]: row[1] for row in csv.reader(lines) if len(row) > 1}
+    return {fields[0]: fields[1] for _, fields in plain_rows(path) if len(fields) > 1}
 
 
 def _from_export(file: Path) -> Iterator[Item]:
-    row = 1
-    try:
-        for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
-            known = [name for name in batch.schema.names if name in Item.__struct_fields__]
-            for fields in batch.select(known).to_pylist():
-                present = {name: value for name, value in fields.items() if value is not None}
-                try:
-                    yield check_item(msgspec.convert(present, Item))
-                except (InvalidEventError, msgspec.ValidationError) as error:
-                    raise DataError(file, str(error), row) from None
-                row += 1
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(file, str(error)) from None
+    seen: set[str] = set()
+    for first, batch in parquet_batches(file, dict.fromkeys(Item.__struct_fields__), ("item_id", "title")):
+        for row, fields in enumerate(batch.to_pylist(), first):
+            present = {name: value for name, value in fields.items() if value is not None}
+            try:
+                item = check_item(msgspec.convert(present, Item))
+            except (InvalidEventError, msgspec.ValidationError) as error:
+                raise DataError(file, str(error), row) from None
+            only_once(item.item_id, seen, file, row)
+            yield item
 
 
 def load_items(path: Path) -> Iterator[Item]:
     """Every film at ``path`` (a folder of a known layout, or a file of ratings in one), in its order.
 
     Raises:
-        DataError: naming file and row, if a film cannot be read or breaks a rule of events.
+        DataError: naming file and row, if a film cannot be read, breaks a rule of events, or comes twice.
     """
     layout, file = detect_layout(path), items_file(path)
     if layout is Layout.EXPORT:
@@ -128,10 +134,12 @@ def file_items(file: Path, layout: Layout) -> Iterator[Item]:
         DataError: as :func:`load_items`.
     """
     abstracts, posters = _abstracts(file.parent), _posters(file.parent)
-    for row, number, raw_title, raw_genres in _rows(file, layout):
+    seen: set[str] = set()
+    for row, written, raw_title, raw_genres in _rows(file, layout):
+        number = written.strip()
         title, year = split_title(raw_title)
         item = Item(
-            item_id=f"{layout.namespace}:{number.strip()}",
+            item_id=f"{layout.namespace}:{number}",
             title=title,
             year=year,
             genres=clean_genres(raw_genres),
@@ -139,6 +147,8 @@ def file_items(file: Path, layout: Layout) -> Iterator[Item]:
             poster_url=posters.get(number, ""),
         )
         try:
-            yield check_item(item)
+            check_item(item)
         except InvalidEventError as error:
             raise DataError(file, str(error), row) from None
+        only_once(number, seen, file, row)
+        yield item

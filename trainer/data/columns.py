@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,28 @@ class Ratings:
     """0.5 to 5.0."""
     event_time_ms: npt.NDArray[np.int64]
     """Milliseconds since 1970."""
+    source: Path | None = None
+    """The file that all of them are from, where it is known: what is found wrong with them can name it."""
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+def joined(parts: Sequence[Ratings], source: Path) -> Ratings:
+    """All ``parts`` of the file ``source``, one after the other.
+
+    Raises:
+        DataError: naming it, if there is not one rating.
+    """
+    if not sum(map(len, parts)):
+        raise DataError(source, "holds no ratings")
+    return Ratings(
+        np.concatenate([p.user_ids for p in parts]),
+        np.concatenate([p.item_ids for p in parts]),
+        np.concatenate([p.values for p in parts]),
+        np.concatenate([p.event_time_ms for p in parts]),
+        source,
+    )
 
 
 def no_nulls(array: pa.Array, what: str, path: Path, row: int) -> npt.NDArray[Any]:

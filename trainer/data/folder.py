@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import msgspec
 
 from streaming.events import Item
 from trainer.data.catalogue import file_items
-from trainer.data.columns import Ratings
+from trainer.data.columns import Ratings, joined
 from trainer.data.layouts import Layout
 from trainer.data.ratings import file_ratings
 from trainer.exceptions import DataError
@@ -26,15 +26,7 @@ def ratings_of(path: Path) -> Ratings:
     """
     if not path.is_file():
         raise DataError(path, "does not exist")
-    parts = list(file_ratings(path, NAMESPACE, NAMESPACE))
-    if not sum(map(len, parts)):
-        raise DataError(path, "holds no ratings")
-    return Ratings(
-        np.concatenate([p.user_ids for p in parts]),
-        np.concatenate([p.item_ids for p in parts]),
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.event_time_ms for p in parts]),
-    )
+    return joined(list(file_ratings(path, NAMESPACE, NAMESPACE)), path)
 
 
 def items_of(path: Path) -> list[Item]:
@@ -46,22 +38,10 @@ def items_of(path: Path) -> list[Item]:
     if not path.is_file():
         raise DataError(path, "does not exist")
     layout = {".csv": Layout.ML_CSV, ".dat": Layout.ML_1M}.get(path.suffix, Layout.ML_100K)
-    items, seen = [], set[str]()
-    for row, item in enumerate(file_items(path, layout), 1):
-        number = item.item_id.partition(":")[2]
-        if number in seen:
-            raise DataError(path, f"film {number} comes twice", row)
-        seen.add(number)
-        items.append(
-            Item(
-                item_id=f"{NAMESPACE}{number}",
-                title=item.title,
-                year=item.year,
-                genres=item.genres,
-                text=item.text,
-                poster_url=item.poster_url,
-            )
-        )
+    items = [
+        msgspec.structs.replace(item, item_id=f"{NAMESPACE}{item.item_id.partition(':')[2]}")
+        for item in file_items(path, layout)
+    ]
     if not items:
         raise DataError(path, "holds no films")
     return items

@@ -8,7 +8,6 @@ several genres, people, countries or languages are separated by ``|``. Other col
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from streaming.events import InvalidEventError, Item, check_item
 from streaming.ids import new_id_problem
+from trainer.data.arrow_csv import csv_batches
+from trainer.data.arrow_parquet import parquet_batches
 from trainer.data.columns import Ratings, check_values, no_nulls, times_or_order
 from trainer.data.layouts import Layout
+from trainer.data.once import only_once
+from trainer.data.tables import header, table_rows
 from trainer.exceptions import DataError
 
 POSTERS = "posters"
@@ -36,6 +37,7 @@ _TYPES = {
     "event_time_ms": pa.int64(),
 }
 _NEEDED = ("user_id", "item_id", "value")
+_ITEM_NEEDED = ("item_id", "title")
 
 
 def posters_beside(folder: Path, layout: Layout) -> Path | None:
@@ -50,41 +52,21 @@ def own_ratings(file: Path) -> Iterator[Ratings]:
     Raises:
         DataError: naming file and row, if a column is missing or a rating is bad.
     """
-    row = 1
-    try:
-        for batch in _batches(file):
-            yield _rated(batch, file, row)
-            row += len(batch)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(file, str(error)) from None
+    for row, batch in _batches(file):
+        yield _rated(batch, file, row)
 
 
-def _batches(file: Path) -> Iterator[pa.RecordBatch]:
+def _batches(file: Path) -> Iterator[tuple[int, pa.RecordBatch]]:
     if file.suffix == ".parquet":
-        table = pyarrow.parquet.ParquetFile(file)
-        wanted = _wanted(file, table.schema_arrow.names)
-        for batch in table.iter_batches(columns=wanted):
-            yield batch.cast(pa.schema([(name, _TYPES[name]) for name in batch.schema.names]))
+        yield from parquet_batches(file, _TYPES, _NEEDED)
         return
-    with file.open(encoding="utf-8", newline="") as lines:
-        wanted = _wanted(file, next(csv.reader(lines), []))
-    yield from pyarrow.csv.open_csv(
-        str(file),
-        read_options=pyarrow.csv.ReadOptions(use_threads=False),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={name: _TYPES[name] for name in wanted},
-            include_columns=wanted,
-            null_values=[""],
-            strings_can_be_null=True,
-        ),
-    )
-
-
-def _wanted(file: Path, names: list[str]) -> list[str]:
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
+    names = header(file)
+    if missing := [name for name in _NEEDED if name not in names]:
         raise DataError(file, f"no column {', '.join(missing)}")
-    return [name for name in _TYPES if name in names]
+    row = 1
+    for batch in csv_batches(file, {name: type_ for name, type_ in _TYPES.items() if name in names}):
+        yield row, batch
+        row += len(batch)
 
 
 def _rated(batch: pa.RecordBatch, file: Path, row: int) -> Ratings:
@@ -119,27 +101,21 @@ def own_items(file: Path) -> Iterator[Item]:
         DataError: naming file and row, if a column is missing, or a film is bad or comes twice.
     """
     seen: set[str] = set()
-    for row, fields in enumerate(_records(file), 1):
+    for row, fields in _records(file):
         try:
             item = check_item(msgspec.convert(_typed(fields), Item, strict=False))
         except (InvalidEventError, msgspec.ValidationError) as error:
             raise DataError(file, str(error), row) from None
-        if item.item_id in seen:
-            raise DataError(file, f"film {item.item_id} comes twice", row)
-        seen.add(item.item_id)
+        only_once(item.item_id, seen, file, row)
         yield item
 
 
-def _records(file: Path) -> Iterator[dict[str, Any]]:
-    try:
-        if file.suffix == ".parquet":
-            for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
-                yield from batch.to_pylist()
-            return
-        with file.open(encoding="utf-8", newline="") as lines:
-            yield from csv.DictReader(lines)
-    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(file, str(error)) from None
+def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if file.suffix == ".parquet":
+        for first, batch in parquet_batches(file, dict.fromkeys(Item.__struct_fields__), _ITEM_NEEDED):
+            yield from enumerate(batch.to_pylist(), first)
+        return
+    yield from table_rows(file, _ITEM_NEEDED)
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from trainer.data.layouts import Layout
+from trainer.data.tables import table_rows
+from trainer.exceptions import DataError
 
 SUFFIXES = (".webp", ".jpg", ".jpeg", ".png")
 
 
 def imdb_ids(data: Path) -> dict[str, str]:
-    """Film number -> IMDb id (``tt`` and at least seven digits), from ``links.csv`` beside the films."""
+    """Film number -> IMDb id (``tt`` and at least seven digits), from ``links.csv`` beside the films.
+
+    Raises:
+        DataError: naming file and row, if it is there and bad.
+    """
     path = data / "links.csv"
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        return {
-            row["movieId"]: f"tt{row['imdbId'].strip().zfill(7)}"
-            for row in csv.DictReader(lines)
-            if (row.get("imdbId") or "").strip()
-        }
+    rows = table_rows(path, ("movieId", "imdbId"))
+    return {
+        fields["movieId"]: f"tt{fields['imdbId'].strip().zfill(7)}"
+        for _, fields in rows
+        if fields["imdbId"].strip()
+    }
 
 
 def mapped_imdb_ids(posters: Path, layout: Layout) -> dict[str, str]:
-    """The same from ``poster_map.csv`` (dataset, item_id, imdb, ...) in ``posters`` or beside it."""
+    """The same from ``poster_map.csv`` (dataset, item_id, imdb, ...) in ``posters`` or beside it.
+
+    Raises:
+        DataError: naming file and row, if it is there and bad.
+    """
     for path in (posters / "poster_map.csv", posters.parent / "poster_map.csv"):
         if path.is_file():
-            with path.open(encoding="utf-8", newline="") as lines:
-                return {
-                    row["item_id"]: row["imdb"]
-                    for row in csv.DictReader(lines)
-                    # item numbers of ML-100K mean other films than those of all later sets
-                    if row["imdb"] and (row["dataset"] == "ml-100k") == (layout is Layout.ML_100K)
-                }
+            return {
+                fields["item_id"]: fields["imdb"]
+                for _, fields in table_rows(path, ("dataset", "item_id", "imdb"))
+                # item numbers of ML-100K mean other films than those of all later sets
+                if fields["imdb"] and (fields["dataset"] == "ml-100k") == (layout is Layout.ML_100K)
+            }
     return {}
 
 
@@ -42,10 +50,16 @@ class PosterFolder:
 
     A film ``ml:296`` is looked for as ``ml_296``, ``296`` and by its IMDb id, with any suffix of
     :data:`SUFFIXES`.
+
+    Raises:
+        DataError: if it is no folder that can be read.
     """
 
     def __init__(self, folder: Path, imdb: dict[str, str]) -> None:
-        self._files = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
+        try:
+            self._files = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
+        except OSError as error:
+            raise DataError(folder, f"is no folder of posters: {error.strerror}") from None
         self._imdb = imdb
 
     def __len__(self) -> int:

@@ -8,13 +8,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from trainer.data.columns import Ratings, check_values, no_nulls, times_or_order
+from trainer.data.arrow_csv import csv_batches
+from trainer.data.arrow_parquet import parquet_batches
+from trainer.data.columns import (
+    MIN_VALUE,
+    Ratings,
+    check_values,
+    joined,
+    no_nulls,
+    times_or_order,
+)
 from trainer.data.layouts import Layout, detect_layout, ratings_file
 from trainer.data.own import own_ratings
-from trainer.exceptions import DataError
 
 
 def _csv_options(path: Path) -> tuple[list[str] | None, str]:
@@ -28,6 +34,13 @@ def _csv_options(path: Path) -> tuple[list[str] | None, str]:
     return ["user", "item", "value", "time"], "\t"
 
 
+_EXPORTED = {
+    "user_id": pa.string(),
+    "item_id": pa.string(),
+    "value": pa.float64(),
+    "event_time_ms": pa.int64(),
+}
+
 _HEADER = {"userId": "user", "movieId": "item", "rating": "value", "timestamp": "time"}
 
 
@@ -36,18 +49,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     types = {"user": pa.int64(), "item": pa.int64(), "value": pa.float64(), "time": pa.float64()}
     if names is None:
         types = {header: types[column] for header, column in _HEADER.items()}
-    try:
-        reader = pyarrow.csv.open_csv(
-            str(path),
-            read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=types, include_columns=list(types), null_values=[""]
-            ),
-        )
-        yield from reader
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise DataError(path, str(error).strip("'")) from None
+    yield from csv_batches(path, types, names, delimiter)
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
@@ -63,23 +65,17 @@ def _ids(prefix: str, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]
 
 
 def _from_export(path: Path) -> Iterator[Ratings]:
-    row = 1
-    try:
-        table = pyarrow.parquet.ParquetFile(path)
-        for batch in table.iter_batches(columns=["user_id", "item_id", "value", "event_time_ms"]):
-            # a take-back has no value; it is no rating to learn from
-            batch = batch.filter(batch.column("value").is_valid())
-            values = batch.column("value").to_numpy(zero_copy_only=False).astype(np.float64)
-            check_values(values, path, row)
-            yield Ratings(
-                batch.column("user_id").to_numpy(zero_copy_only=False),
-                batch.column("item_id").to_numpy(zero_copy_only=False),
-                values,
-                no_nulls(batch.column("event_time_ms"), "event time", path, row).astype(np.int64),
-            )
-            row += len(batch)
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise DataError(path, str(error)) from None
+    for row, batch in parquet_batches(path, _EXPORTED, tuple(_EXPORTED)):
+        values = batch.column("value")
+        # a take-back has no value; it is no rating to learn from, but a row like any other
+        rated = values.is_valid().to_numpy(zero_copy_only=False)
+        check_values(values.fill_null(MIN_VALUE).to_numpy(zero_copy_only=False), path, row)
+        yield Ratings(
+            no_nulls(batch.column("user_id"), "user id", path, row)[rated],
+            no_nulls(batch.column("item_id"), "item id", path, row)[rated],
+            values.to_numpy(zero_copy_only=False)[rated],
+            no_nulls(batch.column("event_time_ms"), "event time", path, row)[rated],
+        )
 
 
 def load_ratings(path: Path, user_prefix: str | None = None) -> Iterator[Ratings]:
@@ -132,12 +128,4 @@ def all_ratings(path: Path, user_prefix: str | None = None) -> Ratings:
     Raises:
         DataError: as :func:`load_ratings`, and if there is not one rating.
     """
-    parts = list(load_ratings(path, user_prefix))
-    if not sum(map(len, parts)):
-        raise DataError(ratings_file(path), "holds no ratings")
-    return Ratings(
-        np.concatenate([p.user_ids for p in parts]),
-        np.concatenate([p.item_ids for p in parts]),
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.event_time_ms for p in parts]),
-    )
+    return joined(list(load_ratings(path, user_prefix)), ratings_file(path))

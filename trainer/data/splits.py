@@ -1,7 +1,8 @@
 """Protocols: how ratings are parted into what may be learnt from, what is known, and what is tested. Pure.
 
 Every split is a function of the ratings and a seed alone; a validation part is always cut from a
-:class:`Fold`'s training ratings, so that nothing can be chosen on its test ratings.
+:class:`Fold`'s training ratings, so that nothing can be chosen on its test ratings. What cannot be parted
+is a TrainingError; of ratings that know their file (:attr:`Ratings.source`) a DataError, which names it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.columns import Ratings
-from trainer.exceptions import TrainingError
+from trainer.exceptions import DataError, TrainingError
 
 Mask = npt.NDArray[np.bool_]
 
@@ -37,7 +38,11 @@ class Fold:
 def take(ratings: Ratings, keep: Mask) -> Ratings:
     """The ratings where ``keep`` [n] holds, in their order."""
     return Ratings(
-        ratings.user_ids[keep], ratings.item_ids[keep], ratings.values[keep], ratings.event_time_ms[keep]
+        ratings.user_ids[keep],
+        ratings.item_ids[keep],
+        ratings.values[keep],
+        ratings.event_time_ms[keep],
+        ratings.source,
     )
 
 
@@ -48,14 +53,20 @@ def join(first: Ratings, second: Ratings) -> Ratings:
         np.concatenate([first.item_ids, second.item_ids]),
         np.concatenate([first.values, second.values]),
         np.concatenate([first.event_time_ms, second.event_time_ms]),
+        first.source if first.source == second.source else None,
     )
+
+
+def _refused(ratings: Ratings, reason: str) -> TrainingError:
+    """Why ``ratings`` cannot be parted, naming their file where it is known."""
+    return TrainingError(reason) if ratings.source is None else DataError(ratings.source, reason)
 
 
 def _fold(name: str, ratings: Ratings, test: Mask, cold: frozenset[str] = frozenset()) -> Fold:
     if not test.any():
-        raise TrainingError(f"split {name}: the test part is empty")
+        raise _refused(ratings, f"split {name}: the test part is empty")
     if test.all():
-        raise TrainingError(f"split {name}: the training part is empty")
+        raise _refused(ratings, f"split {name}: the training part is empty")
     train = take(ratings, ~test)
     return Fold(name, train, take(ratings, test), train, cold)
 
@@ -66,14 +77,14 @@ def fixed(name: str, train: Ratings, test: Ratings) -> Fold:
     Raises:
         TrainingError: if one is empty, or both hold a rating of the same user and item.
     """
-    if not len(train) or not len(test):
-        raise TrainingError(f"split {name}: the {'training' if not len(train) else 'test'} part is empty")
+    for part, ratings in (("training", train), ("test", test)):
+        if not len(ratings):
+            raise _refused(ratings, f"split {name}: the {part} part is empty")
     pairs = set(zip(train.user_ids, train.item_ids, strict=True))
     for row, pair in enumerate(zip(test.user_ids, test.item_ids, strict=True), 1):
         if pair in pairs:
-            raise TrainingError(
-                f"split {name}: test row {row} (user {pair[0]}, item {pair[1]}) is in training too"
-            )
+            reason = f"split {name}: test row {row} (user {pair[0]}, item {pair[1]}) is in training too"
+            raise _refused(test, reason)
     return Fold(name, train, test, train)
 
 
@@ -94,7 +105,7 @@ def temporal(ratings: Ratings, share: float) -> Fold:
         TrainingError: if a part is empty, say because all times are equal.
     """
     if not len(ratings):
-        raise TrainingError("split temporal: there are no ratings")
+        raise _refused(ratings, "split temporal: there are no ratings")
     times = np.sort(ratings.event_time_ms)
     cut = times[min(len(times) - 1, int(np.ceil(len(times) * (1 - share))))]
     return _fold("temporal", ratings, ratings.event_time_ms >= cut)
@@ -116,11 +127,13 @@ def leave_last(ratings: Ratings) -> Fold:
     return _fold("leave-last", ratings, test)
 
 
-def _parts(ids: npt.NDArray[np.object_], folds: int, seed: int) -> tuple[npt.NDArray[np.int64], list[str]]:
+def _parts(
+    ratings: Ratings, ids: npt.NDArray[np.object_], folds: int, seed: int
+) -> tuple[npt.NDArray[np.int64], list[str]]:
     """(part 0..folds-1 of each rating, the ids in order): ids dealt out evenly, shuffled by ``seed``."""
     names, where = np.unique(ids.astype(str), return_inverse=True)
     if len(names) < folds:
-        raise TrainingError(f"{folds} folds need at least {folds} ids, not {len(names)}")
+        raise _refused(ratings, f"{folds} folds need at least {folds} ids, not {len(names)}")
     part = np.random.default_rng(seed).permutation(np.arange(len(names)) % folds)
     return part[where], names.tolist()
 
@@ -131,7 +144,7 @@ def cold_items(ratings: Ratings, folds: int = 5, seed: int = 0) -> Iterator[Fold
     Raises:
         TrainingError: if there are fewer items than folds.
     """
-    part, _ = _parts(ratings.item_ids, folds, seed)
+    part, _ = _parts(ratings, ratings.item_ids, folds, seed)
     for number in range(folds):
         test = part == number
         cold = frozenset(ratings.item_ids[test].tolist())
@@ -146,7 +159,7 @@ def cold_users(ratings: Ratings, folds: int = 5, seed: int = 0, shown: int = 5) 
     Raises:
         TrainingError: if there are fewer users than folds, or nothing is left to test.
     """
-    part, _ = _parts(ratings.user_ids, folds, seed)
+    part, _ = _parts(ratings, ratings.user_ids, folds, seed)
     _, user = np.unique(ratings.user_ids.astype(str), return_inverse=True)
     order = np.lexsort((np.arange(len(ratings)), ratings.event_time_ms, user))
     starts = np.concatenate([[0], np.cumsum(np.bincount(user))[:-1]])
@@ -156,7 +169,7 @@ def cold_users(ratings: Ratings, folds: int = 5, seed: int = 0, shown: int = 5) 
         cold = part == number
         test = cold & (position >= shown)
         if not test.any():
-            raise TrainingError(f"split cold-users-{number + 1}: nobody has more than {shown} ratings")
+            raise _refused(ratings, f"split cold-users-{number + 1}: nobody has more than {shown} ratings")
         yield Fold(
             f"cold-users-{number + 1}", take(ratings, ~cold), take(ratings, test), take(ratings, ~test)
         )

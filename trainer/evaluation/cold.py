@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from handlers.features import HASHED_FIELDS
 from trainer.data import Ratings, all_ratings, load_items
+from trainer.data.layouts import Layout
+from trainer.data.plots import with_plots
 from trainer.data.splits import cold_items
-from trainer.evaluation.content import omdb_films, side_vectors, text_vectors
+from trainer.evaluation.content import side_vectors, text_vectors
 from trainer.evaluation.kernel import Kernel, Likeness, choose_kernel, likeness, regress
 from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.evaluation.served import matrices
@@ -22,7 +24,7 @@ from trainer.space.choice import RELEVANT, sample_weights
 from trainer.space.content import fit_ridge
 from trainer.space.matrix import Interactions
 from trainer.space.targets import Targets
-from trainer.space.train import feature_config
+from trainer.space.train import encode_items, feature_config
 from trainer.space.tuning import Say
 
 DIM, NEUTRAL_WEIGHT = 256, 0.5
@@ -59,7 +61,7 @@ def ml_100k_content(data: Path) -> tuple[Ratings, Content]:
     """All ratings of ML-100K, and its films with plots and people of OMDb."""
     folder = data / "ml-100k"
     items = list(load_items(folder))
-    films = omdb_films(items, data / "plots" / "ml-100k_omdb.jsonl")
+    films = encode_items(with_plots(items, data, Layout.ML_100K))
     config = feature_config(films)
     side = side_vectors(films)
     names = sum(config.hashed[field] for field in HASHED_FIELDS if field in config.hashed)

@@ -18,13 +18,12 @@ import numpy.typing as npt
 
 from handlers.config import EncoderConfig
 from handlers.features import side_features
-from handlers.items import EncodeItem
 from trainer.data import Ratings, all_ratings, load_items
 from trainer.data.layouts import Layout
+from trainer.data.plots import with_plots
 from trainer.data.shipped import frozen_folder, rows_folder
 from trainer.data.splits import cold_items
 from trainer.evaluation.cold import NEUTRAL_WEIGHT
-from trainer.evaluation.content import omdb_films
 from trainer.evaluation.parts import kept, key_of
 from trainer.evaluation.ranking import Float64, profiles, rank
 from trainer.evaluation.served import matrices
@@ -42,7 +41,7 @@ from trainer.space.cuts import COLD_CUTS, cold_cuts
 from trainer.space.embed import text_model
 from trainer.space.matrix import Interactions
 from trainer.space.options import SpaceOptions
-from trainer.space.train import FUSION_BUCKETS, feature_config
+from trainer.space.train import FUSION_BUCKETS, encode_items, feature_config
 from trainer.space.tuning import Say, choose_targets
 
 DIM, MAX_TOKENS, RIDGE_PENALTY = 256, 64, 100.0
@@ -70,7 +69,7 @@ def ml_100k_known(data: Path, poster_model: str) -> tuple[Ratings, Known]:
     """All ratings of ML-100K, and its films with plots and people of OMDb and their posters."""
     folder = data / "ml-100k"
     items = list(load_items(folder))
-    films: list[EncodeItem] = omdb_films(items, data / "plots" / "ml-100k_omdb.jsonl")
+    films = encode_items(with_plots(items, data, Layout.ML_100K))
     films = with_posters(films, data, Layout.ML_100K)
     model, vit = find_vit(poster_model)
     text = text_model(MAX_TOKENS)

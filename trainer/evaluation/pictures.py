@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data import SHIPPED, all_ratings, load_items, resolve
+from trainer.evaluation.drawing import new_figure, write_figure
 from trainer.evaluation.packaged import served_vectors
 from trainer.exceptions import TrainingError
 from trainer.fitting import read_log
@@ -19,7 +20,6 @@ from trainer.space.train import encode_items
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MAP_FILE, COLD_FILE, CURVES_FILE = "space.png", "few-ratings.png", "learning.png"
 FILMS = 1_500
@@ -136,28 +136,14 @@ def draw_curves(log: Path, path: Path) -> None:
 
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    figure = _figure((4 * columns, 3 * lines))
+    figure = new_figure((4 * columns, 3 * lines))
     for place, name in enumerate(panels, 1):
         panel(figure.add_subplot(lines, columns, place), name)
     figure.suptitle(f"{log.parent.name}, by epoch")
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def _save(path: Path, draw: Callable[[Axes], None]) -> None:
-    figure = _figure((8, 6))
+    figure = new_figure((8, 6))
     draw(figure.add_subplot())
-    _write(figure, path)
-
-
-def _figure(inches: tuple[float, float]) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=inches, dpi=110, layout="constrained")
-
-
-def _write(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".writing.png")
-    # no version of the library in the file: the same picture gives the same bytes
-    figure.savefig(aside, format="png", metadata={"Software": None})
-    aside.replace(path)
+    write_figure(figure, path)

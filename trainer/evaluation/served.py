@@ -7,7 +7,8 @@ inner products among unseen items; users without a like get what is popular, dec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,19 @@ from handlers.features import side_features
 from streaming.control.documents import Policy
 from streaming.events import Item
 from streaming.gateway.popular import decay
+from streaming.gateway.rerank_features import CANDIDATES
 from streaming.milvus.seen import LIKED
 from streaming.settings import GatewaySettings
 from streaming.space.profile import profiles
 from trainer.data.columns import Ratings
+from trainer.evaluation.list_measures import hits_of
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side
-from trainer.reranker.lists import Float32, Ints, Known, join, known, make_lists, retrieve
+from trainer.reranker.lists import Float32, Ints, Known, Lists, join, known, make_lists, retrieve
 from trainer.reranker.network import options_for
 from trainer.reranker.train import Trained, train_reranker
+from trainer.reranker.young import DRAWS, PARTS, shown, young_users
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
 from trainer.space.cuts import FEW_RATINGS
@@ -115,24 +119,56 @@ def train_served_reranker(
     lists = []
     for number in range(parts):
         rest, held = ratings.take(part != number), ratings.take(part == number)
-        vectors = space_vectors(rest, film_features, choice)
+        make = _list_maker(rest, film_features, films, choice)
         users = rng.permutation(people)[:MOST_LISTS]
         users.sort()
-        lists.append(
-            make_lists(
-                profile_maker(vectors, choice.like_threshold),
-                _side(rest, vectors, films, choice),
-                _classes(rest, choice.like_threshold),
-                held.liked(RELEVANT),
-                users,
-            )
-        )
+        lists.append(make(_classes(rest, choice.like_threshold), held.liked(RELEVANT), users))
         say(f"lists {number + 1} of {parts}")
+    trained = _trained(lists, seed, "", say)
+    if trained is None or not trained.gate.passed:
+        return trained
+    young = _young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say)
+    return replace(trained, young=_trained(young, seed, " of users with few ratings", say))
+
+
+def _young_lists(
+    ratings: Interactions,
+    film_features: FilmFeatures | None,
+    films: Films,
+    choice: Choice,
+    rng: np.random.Generator,
+    say: Say,
+) -> list[Lists]:
+    """Lists of users of whom little is known, by spaces that have not seen them."""
+    lists = []
+    for number, young in enumerate(young_users(len(ratings.user_ids), rng)):
+        theirs = young[ratings.users]
+        make = _list_maker(ratings.take(~theirs), film_features, films, choice)
+        for _ in range(DRAWS):
+            told = shown(ratings, young, rng)
+            history, later = ratings.take(told), ratings.take(theirs & ~told)
+            known_of = _classes(history, choice.like_threshold)
+            lists.append(make(known_of, later.liked(RELEVANT), np.flatnonzero(young)))
+        say(f"lists of users with few ratings {number + 1} of {PARTS}")
+    return lists
+
+
+def _list_maker(
+    ratings: Interactions, film_features: FilmFeatures | None, films: Films, choice: Choice
+) -> Callable[[Known, sp.csr_matrix, Ints], Lists]:
+    """:func:`trainer.reranker.lists.make_lists` by a space that has seen ``ratings``."""
+    vectors = space_vectors(ratings, film_features, choice)
+    return partial(
+        make_lists, profile_maker(vectors, choice.like_threshold), _side(ratings, vectors, films, choice)
+    )
+
+
+def _trained(lists: list[Lists], seed: int, whose: str, say: Say) -> Trained | None:
     joined = join(lists)
     trained = train_reranker(joined, options_for(len(joined.users), seed))
     if trained is not None:
         gate = trained.gate
-        say(f"re-ranker: {gate.plain:.4f} -> {gate.reranked:.4f}, gain {gate.gain}, passed {gate.passed}")
+        say(f"re-ranker{whose}: {gate.plain:.4f} -> {gate.reranked:.4f}, {gate.gain}, passed {gate.passed}")
     return trained
 
 
@@ -152,7 +188,11 @@ def train_served(
         train_served_reranker(ratings, film_features, films, choice, seed=seed, say=say) if rerank else None
     )
     passed = trained is not None and trained.gate.passed
-    model = OnnxReranker(to_onnx(trained.networks, trained.notes())) if trained and passed else None
+    model = (
+        OnnxReranker(to_onnx(trained.networks, trained.notes(), trained.young_networks))
+        if trained and passed
+        else None
+    )
     return Served(
         choice,
         _side(ratings, vectors, films, choice),
@@ -189,14 +229,18 @@ class Answers:
 
     def measures(self, lists: Ints) -> tuple[Float64, Float64]:
         """(NDCG, recall), each [users], of ``plain`` or ``reranked``."""
-        truth = self.relevant.toarray() > 0
-        hits = np.take_along_axis(truth, np.maximum(lists, 0), axis=1) & (lists >= 0)
-        total = truth.sum(axis=1)
+        hits, total = hits_of(lists, self.relevant)
         return ndcg_at(hits, total), recall_at(hits, total)
 
 
 def ask(served: Served, history: Interactions, test: Interactions, k: int = 10) -> Answers:
-    """The first ``k`` of every user who likes anything in ``test``, given ``history``."""
+    """The first ``k`` of every user who likes anything in ``test``, given ``history``.
+
+    Raises:
+        ValueError: if ``k`` is more than the first stage retrieves.
+    """
+    if not 1 <= k <= CANDIDATES:
+        raise ValueError(f"{k} places; the first stage retrieves {CANDIDATES} films")
     threshold = served.choice.like_threshold
     past = _classes(history, threshold)
     relevant = test.liked(RELEVANT)

@@ -20,6 +20,7 @@ from handlers.text_model import TextFiles
 from handlers.vit import VisionTransformer, ViTConfig
 from model_store.store import find_source
 from trainer.data.layouts import Layout
+from trainer.data.poster_bytes import PosterBytes
 from trainer.data.poster_folder import PosterFolder
 from trainer.data.posters import posters_of
 from trainer.data.shipped import frozen_folder
@@ -57,24 +58,25 @@ def find_vit(reference: str, seed: int = 0) -> tuple[PosterModel, VisionTransfor
 
 
 def with_posters(films: Sequence[EncodeItem], folder: Path, layout: Layout) -> list[EncodeItem]:
-    """``films`` with the bytes of their posters in ``folder``, where it has them.
+    """``films`` with the bytes of their posters in ``folder``, where it has them; they know their file.
 
     For MovieLens ``folder`` holds ``poster_map.csv`` and ``posters/``; for all else image files named by id.
 
     Raises:
         DataError: naming file and row, if the map or a poster is missing, or no film has one.
     """
+    places: dict[str, tuple[Path, Path | None, int | None]]
     if layout in POSTER_SETS:
-        paths = {poster.item_id: poster.path for poster in posters_of(folder, POSTER_SETS[layout])}
+        places = {p.item_id: (p.path, p.table, p.row) for p in posters_of(folder, POSTER_SETS[layout])}
     else:
         files = PosterFolder(folder, {})
         found = {film.item_id: files.find(film.item_id) for film in films}
-        paths = {item_id: path for item_id, path in found.items() if path is not None}
-        if not paths:
+        places = {item_id: (path, None, None) for item_id, path in found.items() if path is not None}
+        if not places:
             raise DataError(folder, "holds no image named by the id of a film")
     return [
-        msgspec.structs.replace(film, poster=paths[film.item_id].read_bytes())
-        if film.item_id in paths
+        msgspec.structs.replace(film, poster=PosterBytes.read(*places[film.item_id]))
+        if film.item_id in places
         else film
         for film in films
     ]

@@ -21,6 +21,7 @@ from handlers.pixels import normalise, resize
 from handlers.text_model import TextFiles
 from handlers.tokens import length_buckets, pad
 from handlers.vit import VisionTransformer
+from trainer.data.poster_bytes import PosterBytes
 from trainer.data.posters import cached_array
 from trainer.exceptions import TrainingError
 from trainer.fusion.options import ALL, NO_META, NO_POSTER, NO_TEXT
@@ -148,7 +149,8 @@ def patches_of(
     """``patches`` and ``poster_rows`` of :class:`Frozen`.
 
     Raises:
-        TrainingError: naming the film whose poster is no image.
+        TrainingError: naming the film whose poster is no image; of :class:`PosterBytes` a DataError, which
+            names the file and its row, too.
     """
     size = vit.config
     rows = np.full(len(items), -1, dtype=np.int64)
@@ -179,4 +181,7 @@ def _pixels(item: EncodeItem, height: int, width: int) -> npt.NDArray[np.uint8]:
     try:
         return resize(decode_poster(item.poster or b""), height, width)
     except ImageRefusedError as error:
-        raise TrainingError(f"the poster of {item.item_id} ({item.title}) {error}") from None
+        whose = f"{item.item_id} ({item.title})"
+        if isinstance(item.poster, PosterBytes):
+            raise item.poster.refused(whose, str(error)) from None
+        raise TrainingError(f"the poster of {whose} {error}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,22 @@ from onnx import TensorProto, helper, numpy_helper
 from streaming.gateway.rerank_model import INPUT, OUTPUT, OnnxReranker
 from trainer.reranker.features import CANDIDATES, CONTRACT, NAMES
 from trainer.reranker.network import CLIP, Network
+from trainer.reranker.young import FEW
 
 __all__ = ["OnnxReranker", "to_onnx"]
 
 OPSET, IR = 20, 9
 """Gelu is an operator of its own from opset 20 on."""
 
+COUNT = NAMES.index("rated_count")
 
-def to_onnx(networks: list[Network], notes: Mapping[str, Any]) -> bytes:
-    """The mean of ``networks`` as one graph; its metadata say contract, columns, candidates and ``notes``."""
+
+def to_onnx(networks: Sequence[Network], notes: Mapping[str, Any], young: Sequence[Network] = ()) -> bytes:
+    """The mean of ``networks`` as one graph; its metadata say contract, columns, candidates and ``notes``.
+
+    Lists of users with few ratings (:data:`trainer.reranker.young.FEW`) are ordered by ``young``, if there
+    are any.
+    """
     nodes: list[Any] = []
     constants: list[Any] = []
 
@@ -34,24 +41,35 @@ def to_onnx(networks: list[Network], notes: Mapping[str, Any]) -> bytes:
         return output
 
     low, high = constant("low", -CLIP), constant("high", CLIP)
-    outputs = []
-    for i, network in enumerate(networks):
-        x = node("Sub", [INPUT, constant(f"{i}.mean", network.mean)], f"{i}.centred")
-        x = node("Div", [x, constant(f"{i}.deviation", network.deviation)], f"{i}.standard")
-        x = node("Clip", [x, low, high], f"{i}.clipped")
-        hidden = x
-        for layer in ("linear", "first", "second", "last"):
-            part = getattr(network, layer)
-            weight = constant(f"{i}.{layer}.weight", part.weight.detach().numpy())
-            bias = constant(f"{i}.{layer}.bias", part.bias.detach().numpy())
-            source = x if layer in ("linear", "first") else hidden
-            made = node("Gemm", [source, weight, bias], f"{i}.{layer}", transB=1)
-            if layer in ("first", "second"):
-                hidden = node("Gelu", [made], f"{i}.{layer}.gelu")
-        outputs.append(node("Add", [f"{i}.linear", f"{i}.last"], f"{i}.sum"))
-    mean = node("Mean", outputs, "mean")
+
+    def mean_of(members: Sequence[Network], whose: str) -> str:
+        outputs = []
+        for i, network in enumerate(members):
+            name = f"{whose}{i}"
+            x = node("Sub", [INPUT, constant(f"{name}.mean", network.mean)], f"{name}.centred")
+            x = node("Div", [x, constant(f"{name}.deviation", network.deviation)], f"{name}.standard")
+            x = node("Clip", [x, low, high], f"{name}.clipped")
+            hidden = x
+            for layer in ("linear", "first", "second", "last"):
+                part = getattr(network, layer)
+                weight = constant(f"{name}.{layer}.weight", part.weight.detach().numpy())
+                bias = constant(f"{name}.{layer}.bias", part.bias.detach().numpy())
+                source = x if layer in ("linear", "first") else hidden
+                made = node("Gemm", [source, weight, bias], f"{name}.{layer}", transB=1)
+                if layer in ("first", "second"):
+                    hidden = node("Gelu", [made], f"{name}.{layer}.gelu")
+            outputs.append(node("Add", [f"{name}.linear", f"{name}.last"], f"{name}.sum"))
+        return node("Mean", outputs, f"{whose}mean")
+
+    scores = mean_of(networks, "")
+    if young:
+        # the column is log(1 + ratings); half a rating more keeps roundings out
+        constants.append(numpy_helper.from_array(np.array([COUNT], dtype=np.int64), "count"))
+        count = node("Gather", [INPUT, "count"], "rated", axis=1)
+        few = node("Less", [count, constant("few", [np.log1p(FEW + 0.5)])], "is_few")
+        scores = node("Where", [few, mean_of(young, "young."), scores], "scores")
     axes = numpy_helper.from_array(np.array([1], dtype=np.int64), "axes")
-    nodes.append(helper.make_node("Squeeze", [mean, "axes"], [OUTPUT]))
+    nodes.append(helper.make_node("Squeeze", [scores, "axes"], [OUTPUT]))
     graph = helper.make_graph(
         nodes,
         "reranker",

@@ -10,7 +10,7 @@ from model_store.build import RERANKER_FILE
 from streaming.events import Item
 from trainer.evaluation.served import films_of, train_served_reranker
 from trainer.reranker.export import to_onnx
-from trainer.reranker.train import LEAST_LISTS, Gate
+from trainer.reranker.train import LEAST_LISTS, Trained
 from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
@@ -52,18 +52,30 @@ def make_reranker(
     trained = train_served_reranker(ratings, features, films_of(items), choice, seed=seed, say=say)
     if trained is None:
         return PackagedReranker(f"none: fewer than {LEAST_LISTS} lists with a liked film to learn from")
-    gate, metrics = trained.gate, _metrics(trained.gate)
+    gate, metrics = trained.gate, _metrics(trained)
     figures = f"NDCG@10 {gate.plain:.4f} to {gate.reranked:.4f}, gain {gate.gain}"
     if not gate.passed:
         return PackagedReranker(f"none: not better beyond chance on validation ({figures})", None, metrics)
     notes = trained.notes() | {"like_threshold": choice.like_threshold}
-    return PackagedReranker(f"passed: {figures}", to_onnx(trained.networks, notes), metrics)
+    return PackagedReranker(
+        f"passed: {figures}", to_onnx(trained.networks, notes, trained.young_networks), metrics
+    )
 
 
-def _metrics(gate: Gate) -> dict[str, float]:
+def _metrics(trained: Trained) -> dict[str, float]:
+    gate, young = trained.gate, trained.young
+    few = (
+        {}
+        if young is None
+        else {
+            "reranker_few_ratings_ndcg@10_plain": round(young.gate.plain, 5),
+            "reranker_few_ratings_ndcg@10": round(young.gate.reranked, 5),
+        }
+    )
     return {
         "reranker_validation_ndcg@10_plain": round(gate.plain, 5),
         "reranker_validation_ndcg@10": round(gate.reranked, 5),
         "reranker_validation_gain_low": round(gate.gain.low, 5),
         "reranker_validation_gain_high": round(gate.gain.high, 5),
+        **few,
     }

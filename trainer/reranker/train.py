@@ -38,16 +38,25 @@ class Trained:
 
     networks: list[Network]
     gate: Gate
+    young: Trained | None = None
+    """The same for users with few ratings (:mod:`trainer.reranker.young`)."""
+
+    @property
+    def young_networks(self) -> Sequence[Network]:
+        """Those of users with few ratings, if they passed a gate of their own."""
+        return self.young.networks if self.young is not None and self.young.gate.passed else ()
 
     def notes(self) -> dict[str, object]:
         """For the model's metadata."""
         gate = self.gate
+        young = {} if self.young is None else {"few_ratings": self.young.notes()}
         return {
             "plain_ndcg@10": round(gate.plain, 5),
             "reranked_ndcg@10": round(gate.reranked, 5),
             "gain": [round(x, 5) for x in asdict(gate.gain).values()],
             "users": gate.users,
             "passed": gate.passed,
+            **young,
         }
 
 

@@ -24,6 +24,8 @@ class Interactions:
     """[r] column of each rating."""
     values: npt.NDArray[np.float64]
     """[r] 0.5 to 5.0."""
+    times: npt.NDArray[np.int64] | None = None
+    """[r] event times, ms; None where they were not told."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -54,8 +56,9 @@ class Interactions:
 
     def take(self, keep: npt.NDArray[np.bool_]) -> Interactions:
         """Only the ratings where ``keep`` [r] holds, under the same ids."""
+        times = None if self.times is None else self.times[keep]
         return Interactions(
-            self.user_ids, self.item_ids, self.users[keep], self.items[keep], self.values[keep]
+            self.user_ids, self.item_ids, self.users[keep], self.items[keep], self.values[keep], times
         )
 
 
@@ -94,4 +97,5 @@ def interactions(
     # of equal cells the last in time order stays
     _, from_end = np.unique(cells[::-1], return_index=True)
     newest = order[len(cells) - 1 - from_end]
-    return Interactions(users, items, rows[newest], columns[newest], ratings.values[keep][newest])
+    values, times = ratings.values[keep][newest], ratings.event_time_ms[keep][newest]
+    return Interactions(users, items, rows[newest], columns[newest], values, times)

@@ -99,14 +99,25 @@ def table_vectors(want: Float64, scaled: npt.NDArray[Any], counts: Int64) -> npt
 
 
 def served(
-    collaborative: Float64, content: npt.NDArray[Any], ratings: Interactions, threshold: float, mix: Mix
+    collaborative: Float64,
+    content: npt.NDArray[Any],
+    ratings: Interactions,
+    threshold: float,
+    mix: Mix,
+    now: npt.NDArray[Any] | None = None,
 ) -> Float32:
-    """float32 [items, dim]: what a package answers, its table rounded, of films as training knew them."""
+    """float32 [items, dim]: what a package answers, its table rounded, of films as training knew them.
+
+    ``now`` [items, dim] is what content says of them by now, say after their posters have gone.
+    """
     counts = ratings.counts()
     want = wanted(collaborative, content, ratings, threshold, mix)
-    said = content.astype(np.float32) * np.float32(mix.content_scale)
+    scale = np.float32(mix.content_scale)
+    said = content.astype(np.float32) * scale
+    t = table_vectors(want, said, counts).astype(np.float32)
     a = hold_weights(counts)[:, None]
-    out: Float32 = (np.float32(1) - a) * said + a * table_vectors(want, said, counts).astype(np.float32)
+    says = said if now is None else now.astype(np.float32) * scale
+    out: Float32 = (np.float32(1) - a) * says + a * t
     return out
 
 

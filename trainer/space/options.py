@@ -51,6 +51,8 @@ class SpaceOptions:
     rerank: bool = True
     """Whether a re-ranker is trained for the package too; it gets one only where its gate lets it through."""
     architecture: Literal["linear", "fusion"] = "linear"
+    texts: str = ""
+    """A folder with ``plots/`` (and ``poster_map.csv``) for MovieLens films that lack text or people."""
     text_model: str = ""
     """A BERT from elsewhere: Hugging Face id or folder; empty is the one that comes with Marquee."""
     poster_model: str = ""

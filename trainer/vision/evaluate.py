@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from handlers.pixels import normalise
-from handlers.vit import VisionTransformer
-from trainer.data.posters import Pixels, labelled_posters, movielens_ids, packed
 from trainer.evaluation.statistics import over_folds, paired
 from trainer.progress import Progress
-from trainer.vision.features import pooled_features
+from trainer.vision.labelled import Labelled
 from trainer.vision.probe import Probed, majority, probe, split_films
-from trainer.vision.teacher import WEIGHTS
 
 SPLITS = 5
-LEAST_OF_A_GENRE = 20
-"""Genres of fewer posters are left out: a fifth of them says nothing."""
 
 Float32 = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Outside:
-    """Labelled posters of films that are in no MovieLens set."""
-
-    films: tuple[str, ...]
-    pixels: Pixels
-    genres: tuple[str, ...]
-    labels: Bools
-    teacher: Float32
-    """[n, 1280]"""
-
-
-def load_outside(
-    data: Path, height: int, width: int, cache: Path, progress: Progress, limit: int = 0
-) -> Outside:
-    """The posters that the probe is about; of a trial with a ``limit`` the first ones only.
-
-    Raises:
-        DataError: naming file and row, if a table, poster or weight file is missing or bad.
-    """
-    found = labelled_posters(data, movielens_ids(data))
-    posters, labels = found.posters[: limit or None], found.labels[: limit or None]
-    kept = labels.sum(axis=0) >= min(LEAST_OF_A_GENRE, max(2, len(posters) // 20))
-    return Outside(
-        films=tuple(poster.imdb for poster in posters),
-        pixels=packed(posters, height, width, cache, progress),
-        genres=tuple(genre for genre, keep in zip(found.genres, kept, strict=True) if keep),
-        labels=labels[:, kept],
-        teacher=pooled_features(posters, data / WEIGHTS, 2 * height, 2 * width, cache, progress),
-    )
-
-
-def frozen_features(network: VisionTransformer, pixels: Pixels, progress: Progress) -> Float32:
-    """CLS and the mean of the patches: float32 [n, 2 x width]."""
-    out = np.zeros((len(pixels), 2 * network.config.width), dtype=np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(pixels), 64):
-            tokens = network(torch.from_numpy(normalise(np.asarray(pixels[start : start + 64]))))
-            both = torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
-            out[start : start + len(both)] = both.numpy()
-            progress("looking at posters", min(start + 64, len(pixels)), len(pixels))
-    return out
 
 
 def compare(
-    network: VisionTransformer, outside: Outside, seed: int, progress: Progress, splits: int = SPLITS
+    features: Mapping[str, Float32], outside: Labelled, seed: int, progress: Progress, splits: int = SPLITS
 ) -> dict[str, list[Probed]]:
-    """For each kind of features, one probe a split; all on the same splits."""
-    torch.manual_seed(seed)
-    random = VisionTransformer(network.config).eval()
-    features = {
-        "vit": frozen_features(network, outside.pixels, progress),
-        "random_vit": frozen_features(random, outside.pixels, progress),
-        "teacher": outside.teacher,
-    }
+    """For each kind of ``features`` ([posters, width], any width), a probe a split, on equal splits."""
     probed: dict[str, list[Probed]] = {name: [] for name in (*features, "majority")}
     total = splits * len(features)
     for split in range(splits):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from handlers.items import EncodeItem, sentence
 from trainer.data import load_items
+from trainer.data.plots import FOLDER, OVERVIEWS, overviews
 from trainer.data.posters import Pixels, Poster, cached_array, fingerprint, packed, posters_of
 from trainer.exceptions import DataError, TrainingError
 from trainer.progress import Progress
@@ -23,7 +23,6 @@ from trainer.vision.teacher import WEIGHTS
 
 DATASET = "ml-latest-small"
 """The only set whose weights may be given away."""
-OVERVIEWS = Path("plots/ml-latest-small_tmdb_overviews.csv")
 LEAST_OF_A_GENRE = 20
 
 
@@ -50,37 +49,13 @@ class Examples:
         return len(self.imdb)
 
 
-def overviews(file: Path) -> dict[str, str]:
-    """Film number -> overview.
-
-    Raises:
-        DataError: naming file and row, if the file is missing or bad.
-    """
-    found: dict[str, str] = {}
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines)
-            missing = {"movieId", "overview"} - set(reader.fieldnames or ())
-            if missing:
-                raise DataError(file, f"no column {', '.join(sorted(missing))}")
-            for row, fields in enumerate(reader, 1):
-                if fields["overview"] is None:
-                    raise DataError(file, "has too few fields", row)
-                found[fields["movieId"]] = fields["overview"]
-    except OSError as error:
-        raise DataError(file, f"cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(file, f"is no CSV file in UTF-8: {error}") from None
-    return found
-
-
 def films_of(data: Path, posters: list[Poster]) -> list[EncodeItem]:
     """The films of the posters, with overviews as texts.
 
     Raises:
         DataError: if a poster's film is not in the catalogue.
     """
-    texts = overviews(data / OVERVIEWS)
+    texts = overviews(data / FOLDER / OVERVIEWS)
     known = {item.item_id: item for item in load_items(data / DATASET)}
     films = []
     for poster in posters:

@@ -36,6 +36,8 @@ class Probed:
     map: float
     each: dict[str, float]
     penalty: float
+    scores: Float32
+    """[test posters, genres], comparable within a genre only"""
 
 
 def split_films(films: Sequence[str], seed: int) -> Parts:
@@ -63,7 +65,7 @@ def majority(labels: Bools, parts: Parts, genres: Sequence[str]) -> Probed:
     """What the same answer for every poster gets: each genre's share."""
     scores = np.zeros((int(parts.test.sum()), len(genres)), dtype=np.float32)
     each = average_precision(scores, labels[parts.test], genres)
-    return Probed(float(np.mean(list(each.values()))), each, 0.0)
+    return Probed(float(np.mean(list(each.values()))), each, 0.0, scores)
 
 
 def probe(features: Float32, labels: Bools, parts: Parts, genres: Sequence[str]) -> Probed:
@@ -81,8 +83,9 @@ def probe(features: Float32, labels: Bools, parts: Parts, genres: Sequence[str])
         score = float(np.mean(list(each.values())))
         if score > best:
             best, chosen, scores = score, penalty, found
-    each = average_precision(scores[parts.test], labels[parts.test], genres)
-    return Probed(float(np.mean(list(each.values()))), each, chosen)
+    tested = scores[parts.test]
+    each = average_precision(tested, labels[parts.test], genres)
+    return Probed(float(np.mean(list(each.values()))), each, chosen, tested)
 
 
 def _regress(

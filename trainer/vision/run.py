@@ -7,8 +7,9 @@ from pathlib import Path
 from model_store import Package
 from trainer.processes import Processes
 from trainer.progress import Progress
-from trainer.vision.evaluate import compare, load_outside, probe_figures
+from trainer.vision.evaluate import compare, probe_figures
 from trainer.vision.examples import load_examples
+from trainer.vision.labelled import kinds_of_features, load_outside
 from trainer.vision.options import ViTOptions
 from trainer.vision.package import write_vit_package
 from trainer.vision.train import train_vit
@@ -39,5 +40,6 @@ def run_training(
         return None
     sizes = options.model
     outside = load_outside(data, sizes.image_height, sizes.image_width, cache, progress, options.limit)
-    measured = probe_figures(compare(trained.model.vit, outside, options.seed, progress))
+    features = kinds_of_features(trained.model.vit, outside, options.seed, progress)
+    measured = probe_figures(compare(features, outside, options.seed, progress))
     return write_vit_package(trained, examples, root, name, version, measured)

@@ -97,6 +97,7 @@ def test_posters_go_to_the_blob_store_and_stay_when_imported_without(
     (posters / "8.jpg").write_bytes(b"no picture")
     result = DataImport(ensured, folder, posters=posters).run()
     assert (result.posters, result.posters_refused) == (1, 1)
+    assert [(Path(one.file).name, one.item_id) for one in result.refused_posters] == [("8.jpg", "ml:8")]
     assert DataImport(ensured, folder).run().items_unchanged == FILMS
 
 

@@ -86,7 +86,7 @@ def test_no_films_and_no_text_are_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="holds no films"):
         load_mmtf(folder)
     path.write_bytes(HEADER.encode() + b"\n\xff\xfe\n")
-    with pytest.raises(DataError, match="is no TSV file in UTF-8"):
+    with pytest.raises(DataError, match=r"valid_features\.tsv, row 1: byte 0xff is not UTF-8"):
         load_mmtf(folder)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.data.columns import Ratings
+from trainer.data.folder import ratings_of
 from trainer.data.splits import (
     Fold,
     cold_items,
@@ -18,11 +21,12 @@ from trainer.data.splits import (
     join,
     leave_last,
     random_holdout,
+    take,
     temporal,
     validation_cut,
     with_few_ratings,
 )
-from trainer.exceptions import TrainingError
+from trainer.exceptions import DataError, TrainingError
 
 
 def table(rows: list[tuple[int, int, float, int]]) -> Ratings:
@@ -142,3 +146,37 @@ def test_a_test_rating_that_is_in_training_too_is_named() -> None:
 def test_more_folds_than_items_are_refused() -> None:
     with pytest.raises(TrainingError, match="5 folds"):
         list(cold_items(table([(1, 1, 3.0, 1)]), 5))
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (lambda ratings: temporal(ratings, 0.5), "split temporal: the training part is empty"),
+        (lambda ratings: random_holdout(ratings, 0.0, 1), "split random-1: the test part is empty"),
+        (leave_last, "split leave-last: the test part is empty"),
+        (lambda ratings: list(cold_items(ratings, 5)), "5 folds need at least 5 ids"),
+        (lambda ratings: list(cold_users(ratings, 2)), "split cold-users-1: nobody has more than 5"),
+        (lambda ratings: fixed("u1", ratings, ratings), r"split u1: test row 1 \(user ml:1, item ml:7\)"),
+        (
+            lambda ratings: fixed("u1", ratings, take(ratings, np.zeros(2, bool))),
+            "split u1: the test part is empty",
+        ),
+        (
+            lambda ratings: validation_cut(Fold("u1", ratings, ratings, ratings), 0.0, 0),
+            "split u1/validation-0: the test part is empty",
+        ),
+        (
+            lambda ratings: temporal(
+                join(take(ratings, np.zeros(2, bool)), take(ratings, np.ones(2, bool))), 0.5
+            ),
+            "split temporal: the training part is empty",
+        ),
+    ],
+)
+def test_what_cannot_be_parted_is_named_with_its_file(
+    part: Callable[[Ratings], object], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "u1.base"
+    path.write_text("1\t7\t3\t5\n2\t7\t4\t5\n")
+    with pytest.raises(DataError, match=rf"u1\.base: {said}"):
+        part(ratings_of(path))

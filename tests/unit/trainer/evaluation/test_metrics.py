@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, ndcg_score, root_mean_squared_error
+from torchmetrics.functional.regression import mean_absolute_error as torch_mae
+from torchmetrics.functional.regression import mean_squared_error as torch_mse
 from torchmetrics.functional.retrieval import (
     retrieval_average_precision,
     retrieval_normalized_dcg,
@@ -82,6 +84,16 @@ def test_errors_of_ratings_are_those_of_sklearn() -> None:
     true, predicted = rng.integers(1, 6, 50).astype(np.float64), rng.normal(3, 1, 50)
     assert rmse(predicted, true) == pytest.approx(root_mean_squared_error(true, predicted))
     assert mae(predicted, true) == pytest.approx(mean_absolute_error(true, predicted))
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 40))
+def test_errors_of_ratings_are_those_of_torchmetrics(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.integers(1, 11, n) / 2, rng.normal(3, 1, n)
+    told = torch.from_numpy(predicted), torch.from_numpy(true)
+    assert rmse(predicted, true) == pytest.approx(float(torch_mse(*told, squared=False)))
+    assert mae(predicted, true) == pytest.approx(float(torch_mae(*told)))
 
 
 def test_what_was_seen_is_neither_ranked_nor_counted() -> None:

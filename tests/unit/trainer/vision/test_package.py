@@ -18,8 +18,7 @@ from handlers.vit import ViTConfig
 from model_store import PackageExistsError, build
 from model_store.store import find_source
 from tests.unit.trainer.vision.tiny import examples, options
-from trainer.exceptions import DataError
-from trainer.vision.examples import genre_labels, overviews
+from trainer.vision.examples import genre_labels
 from trainer.vision.module import PosterModel
 from trainer.vision.options import ViTOptions
 from trainer.vision.package import write_vit_package
@@ -78,18 +77,6 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     config.write_text("{")
     with pytest.raises(PackageFileError, match=r"config\.json"):
         load_vit(package.path)
-
-
-def test_overviews_name_file_and_row(tmp_path: Path) -> None:
-    file = tmp_path / "o.csv"
-    file.write_text("movieId,overview\n1,Fine\n2\n")
-    with pytest.raises(DataError, match=r"o\.csv, row 2: has too few fields"):
-        overviews(file)
-    file.write_text("movieId,plot\n1,Fine\n")
-    with pytest.raises(DataError, match="no column overview"):
-        overviews(file)
-    with pytest.raises(DataError, match="cannot be read"):
-        overviews(tmp_path / "none.csv")
 
 
 def test_rare_genres_are_left_out() -> None:

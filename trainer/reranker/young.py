@@ -1,0 +1,50 @@
+"""Users of whom little is known yet, to learn from: a part of the users, whom the space has not seen. Pure.
+
+Networks that have met only users of whom nearly all is known leave those of few ratings to their profiles,
+which say less of them than what everybody likes. So users of few ratings have networks of their own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.space.matrix import Interactions
+
+Mask = npt.NDArray[np.bool_]
+
+PARTS, SHARE = 3, 0.15
+"""Spaces that lists are made by, and the share of the users that each has not seen."""
+SHOWN = (1, 2, 3, 5, 8, 13, 20)
+"""How many of his ratings are known of one, the first ones; drawn."""
+FEW = max(SHOWN)
+"""Ratings up to which users' lists are ordered by these networks."""
+DRAWS = 2
+"""Lists of each."""
+
+
+def young_users(people: int, rng: np.random.Generator) -> list[Mask]:
+    """:data:`PARTS` masks [users]: a share each, nobody twice."""
+    place = rng.permutation(people)
+    share = max(1, round(people * SHARE))
+    return [(place >= number * share) & (place < (number + 1) * share) for number in range(PARTS)]
+
+
+def shown(ratings: Interactions, young: Mask, rng: np.random.Generator) -> Mask:
+    """[r]: which ratings of the ``young`` [users] are known; who has few keeps at least one unknown.
+
+    They are the first ones where times are told: what somebody begins with is not what he likes at large.
+    """
+    rows = np.flatnonzero(young[ratings.users])
+    users = ratings.users[rows]
+    # the place of each rating among its user's; equal times are drawn
+    times = np.zeros(len(rows)) if ratings.times is None else ratings.times[rows]
+    order = np.lexsort((rng.random(len(rows)), times, users))
+    counts = np.bincount(users, minlength=len(young))
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    place = np.empty(len(rows), dtype=np.int64)
+    place[order] = np.arange(len(rows)) - starts[users[order]]
+    most = np.minimum(rng.choice(SHOWN, len(young)), np.maximum(counts - 1, 0))
+    out = np.zeros(len(ratings.users), dtype=bool)
+    out[rows] = place < most[users]
+    return out
