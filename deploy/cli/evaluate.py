@@ -138,7 +138,7 @@ def everything(quick: bool, only: str, out: Path, list_rows: bool, as_json: bool
 
 
 @command.command()
-@click.option("--package", default="item-encoder@4", show_default=True, help="of the map")
+@click.option("--package", default="item-encoder@5", show_default=True, help="of the map")
 @click.option(
     "--results",
     type=FOLDER,

@@ -66,7 +66,7 @@ def root() -> None:
     Examples:
       marquee stack up                 # start everything on this machine
       marquee data import shipped
-      marquee rollout start item-encoder@4 --promote --reason "the first model"
+      marquee rollout start item-encoder@5 --promote --reason "the first model"
       marquee recommend ml:1 --explain
     """
 

@@ -30,7 +30,7 @@ def diff(old: str, new: str, as_json: bool) -> None:
 
     \b
     Example:
-      marquee model diff item-encoder@1 item-encoder@4
+      marquee model diff item-encoder@1 item-encoder@5
     """
     settings = load_settings()
     with package_errors():

@@ -24,7 +24,7 @@ def command() -> None:
 
     \b
     Examples:
-      marquee rollout start item-encoder@4
+      marquee rollout start item-encoder@5
       marquee rollout status
       marquee rollout shadow item-encoder-4-mean-a1b2c3
       marquee rollout canary item-encoder-4-mean-a1b2c3 --percent 5
@@ -81,8 +81,8 @@ def start(
     \b
     Examples:
       marquee rollout start item-encoder@1 --promote        # the first one of an installation
-      marquee rollout start item-encoder@4 --reason "retrained with June"
-      marquee rollout start item-encoder@4 --policy weighted --half-life 365 --detach
+      marquee rollout start item-encoder@5 --reason "retrained with June"
+      marquee rollout start item-encoder@5 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
     from deploy.rollout.starting import manifest_of, policy_for, require_item_encoder

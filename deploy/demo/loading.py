@@ -27,7 +27,7 @@ from streaming.milvus.client import MilvusStore
 from streaming.settings import Settings
 from trainer.data import SHIPPED, Ratings, all_ratings, load_items, resolve
 
-PACKAGE = "item-encoder@4"
+PACKAGE = "item-encoder@5"
 APPLIED_TIMEOUT_S = 900.0
 ROWS_TIMEOUT_S = 120.0
 MANY = 1_000

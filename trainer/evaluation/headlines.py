@@ -58,6 +58,9 @@ def _points(results: Sequence[Result]) -> Iterator[Point]:
                 yield Point(f"{measure.upper()} {name}", one["mean"], one["low"], one["high"])
     elif "plain" in first["ndcg@10"]:
         yield from _lists(results)
+    elif "against_whole" in first:
+        for name, mean in first["ndcg@10"].items():
+            yield Point(name, mean)
     elif "folds" in first:
         for name, folds in first["folds"].items():
             yield _point(name, over_folds(np.array(folds)))

@@ -99,7 +99,9 @@ def _figure(results: Sequence[Result]) -> str:
     if "search" in first:
         return ". ".join(_found(name, one) for name, one in first["search"].items())
     if "map" in first:
-        return "; ".join(f"{name} {one}" for name, one in first["map"].items())
+        return _probed(first)
+    if "against_whole" in first:
+        return _edited(first)
     if "rmse" in first:
         return "; ".join(_errors(first, measure) for measure in ("rmse", "mae"))
     ndcg = first["ndcg@10"]
@@ -138,6 +140,21 @@ def _errors(result: Result, measure: str) -> str:
     shown = ", ".join(f"{name} {_interval(one)}" for name, one in result[measure].items())
     against = ", ".join(f"{name} {_interval(one)}" for name, one in result["against"][measure].items())
     return f"{measure.upper()} {shown}; similar_items against {against}"
+
+
+def _probed(result: Result) -> str:
+    shown = "; ".join(f"{name} {one}" for name, one in result["map"].items())
+    if inside := result.get("from_movielens"):
+        learnt = "; ".join(f"{name} {one}" for name, one in inside["map"].items())
+        shown += f". Learnt from posters of MovieLens films: {learnt}"
+    return shown
+
+
+def _edited(result: Result) -> str:
+    ndcg, against = result["ndcg@10"], result["against_whole"]
+    apart = {name: _interval(one["difference"]) for name, one in against.items()}
+    shown = [f"{name} {ndcg[name]:.4f}, difference {one}" for name, one in apart.items()]
+    return "; ".join([f"whole {ndcg['whole']:.4f}", *shown])
 
 
 def _found(name: str, one: Result) -> str:

@@ -27,7 +27,7 @@ from trainer.space.matrix import interactions
 from trainer.space.searching import known_items, search_scores
 from trainer.space.train import encode_items
 
-PACKAGES = ("item-encoder@1", "item-encoder@4")
+PACKAGES = ("item-encoder@1", "item-encoder@5")
 LEAST = 5
 """Films that a tag must have been given to."""
 

@@ -28,7 +28,7 @@ from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side
 from trainer.reranker.lists import Float32, Ints, Known, Lists, join, known, make_lists, retrieve
-from trainer.reranker.network import options_for
+from trainer.reranker.network import LearningOptions, options_for
 from trainer.reranker.train import Trained, train_reranker
 from trainer.reranker.young import DRAWS, PARTS, shown, young_users
 from trainer.space.choice import RELEVANT, Choice, space_vectors
@@ -39,6 +39,8 @@ from trainer.space.tuning import Say
 
 NEUTRAL_THRESHOLD = 3.0
 WEEK_MS = 7 * 24 * 3600 * 1000
+YOUNG_EPOCHS, YOUNG_RATE = 24, 1e-2
+"""Their lists are few on small sets, and begin further from what is wanted."""
 MOST_LISTS = 30_000
 """Lists the re-ranker learns from: 600 MB of features."""
 
@@ -124,11 +126,12 @@ def train_served_reranker(
         users.sort()
         lists.append(make(_classes(rest, choice.like_threshold), held.liked(RELEVANT), users))
         say(f"lists {number + 1} of {parts}")
-    trained = _trained(lists, seed, "", say)
+    trained = _trained(lists, lambda count: options_for(count, seed), "", say)
     if trained is None or not trained.gate.passed:
         return trained
     young = _young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say)
-    return replace(trained, young=_trained(young, seed, " of users with few ratings", say))
+    options = LearningOptions(epochs=YOUNG_EPOCHS, rate=YOUNG_RATE, seed=seed)
+    return replace(trained, young=_trained(young, lambda _: options, " of users with few ratings", say))
 
 
 def _young_lists(
@@ -163,9 +166,11 @@ def _list_maker(
     )
 
 
-def _trained(lists: list[Lists], seed: int, whose: str, say: Say) -> Trained | None:
+def _trained(
+    lists: list[Lists], options: Callable[[int], LearningOptions], whose: str, say: Say
+) -> Trained | None:
     joined = join(lists)
-    trained = train_reranker(joined, options_for(len(joined.users), seed))
+    trained = train_reranker(joined, options(len(joined.users)))
     if trained is not None:
         gate = trained.gate
         say(f"re-ranker{whose}: {gate.plain:.4f} -> {gate.reranked:.4f}, {gate.gain}, passed {gate.passed}")
