@@ -118,6 +118,7 @@ ROWS: tuple[Row, ...] = (
             f"none; above popularity, NDCG@10, with the first {SHOWN} ratings of each shown",
             ("ml-100k/u.data", "ml-100k/u.item"),
             ml_100k_parted(partial(cold_users_of, number=n)),
+            revision=2,
         )
         for n in range(1, COLD_USER_FOLDS + 1)
     ),

@@ -147,11 +147,13 @@ def _young_lists(
     for number, young in enumerate(young_users(len(ratings.user_ids), rng)):
         theirs = young[ratings.users]
         make = _list_maker(ratings.take(~theirs), film_features, films, choice)
+        # the part is drawn already
+        users = np.flatnonzero(young)[: MOST_LISTS // (PARTS * DRAWS)]
         for _ in range(DRAWS):
             told = shown(ratings, young, rng)
             history, later = ratings.take(told), ratings.take(theirs & ~told)
             known_of = _classes(history, choice.like_threshold)
-            lists.append(make(known_of, later.liked(RELEVANT), np.flatnonzero(young)))
+            lists.append(make(known_of, later.liked(RELEVANT), users))
         say(f"lists of users with few ratings {number + 1} of {PARTS}")
     return lists
 

@@ -13,7 +13,7 @@ from streaming.settings import Settings
 def test_only_an_item_encoder_serves_a_space(bare_settings: Settings, reference: str) -> None:
     with pytest.raises(ConfigurationError, match="served by an item encoder"):
         require_item_encoder(bare_settings, reference)
-    require_item_encoder(bare_settings, "item-encoder@4")
+    require_item_encoder(bare_settings, "item-encoder@5")
 
 
 def test_a_like_is_what_the_package_was_trained_to_take_for_one() -> None:
