@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -235,10 +237,14 @@ def space(
         poster_model=poster_model,
         image_model=image_model,
         posters=str(posters or ""),
-        work=str(work or home / "training" / f"{name}-{version}"),
+        work=str(work or ""),
         threads=threads,
         seed=seed,
     )
+    if fusion and work is None:
+        # the same command finds its own checkpoints, one with other options none
+        asked = hashlib.sha256(repr((data, options)).encode()).hexdigest()[:8]
+        options = replace(options, work=str(home / "training" / f"{name}-{version}-{asked}"))
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
         check_new(settings, root, name, version)

@@ -106,7 +106,7 @@ def omdb(file: Path) -> dict[str, Told]:
 
 def _omdb(file: Path) -> Iterator[tuple[str, Told]]:
     try:
-        with file.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8-sig") as lines:
             for row, line in enumerate(lines, 1):
                 try:
                     entry = json.loads(line)
@@ -115,6 +115,8 @@ def _omdb(file: Path) -> Iterator[tuple[str, Told]]:
                     raise DataError(file, f"is no film: {error!r}", row) from None
     except OSError as error:
         raise DataError(file, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(file, f"is not UTF-8: {error.reason}") from None
 
 
 def _entry(entry: dict[str, Any]) -> Told:
@@ -153,5 +155,5 @@ def abstracts(file: Path) -> dict[str, str]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
     except OSError as error:
         raise DataError(file, f"cannot be read: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(file, str(error)) from None

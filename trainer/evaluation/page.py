@@ -23,7 +23,7 @@ PAGE_NOTE = """# Results
 Every figure is made by `marquee evaluate all` (`--only NAME` for one row) from the data that `MARQUEE_DATA`
 names, and written to `results/NAME.json` with the hash of what it was made from. Full ranking, seen films
 excluded, liked means 4 or more; everything was chosen on validation parts of the training ratings, but for
-two numbers of which [evaluate.md](evaluate.md#pictures) tells. Intervals are 95%.
+three numbers of which [evaluate.md](evaluate.md#what-is-held-to) tells. Intervals are 95%.
 """
 MEASURES_NOTE = """
 ## More measures of the same lists

@@ -29,7 +29,7 @@ from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features, item_side
 from trainer.reranker.lists import Float32, Ints, Known, Lists, join, known, make_lists, retrieve
 from trainer.reranker.network import LearningOptions, options_for
-from trainer.reranker.train import Trained, train_reranker
+from trainer.reranker.train import Trained, train_reranker, train_young
 from trainer.reranker.young import DRAWS, PARTS, shown, young_users
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
@@ -126,12 +126,22 @@ def train_served_reranker(
         users.sort()
         lists.append(make(_classes(rest, choice.like_threshold), held.liked(RELEVANT), users))
         say(f"lists {number + 1} of {parts}")
-    trained = _trained(lists, lambda count: options_for(count, seed), "", say)
-    if trained is None or not trained.gate.passed:
+    joined = join(lists)
+    trained = train_reranker(joined, options_for(len(joined.users), seed))
+    if trained is None:
+        return None
+    gate = trained.gate
+    say(f"re-ranker: {gate.plain:.4f} -> {gate.reranked:.4f}, gain {gate.gain}, passed {gate.passed}")
+    if not gate.passed:
         return trained
-    young = _young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say)
+    # 600 MB where there are many ratings
+    del lists, joined
+    few = join(_young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say))
     options = LearningOptions(epochs=YOUNG_EPOCHS, rate=YOUNG_RATE, seed=seed)
-    return replace(trained, young=_trained(young, lambda _: options, " of users with few ratings", say))
+    young = train_young(trained, few, options)
+    if young is not None:
+        say(f"users with few ratings: {young.gate.plain:.4f} -> {young.gate.reranked:.4f}, {young.gate.gain}")
+    return replace(trained, young=young)
 
 
 def _young_lists(
@@ -147,8 +157,9 @@ def _young_lists(
     for number, young in enumerate(young_users(len(ratings.user_ids), rng)):
         theirs = young[ratings.users]
         make = _list_maker(ratings.take(~theirs), film_features, films, choice)
-        # the part is drawn already
-        users = np.flatnonzero(young)[: MOST_LISTS // (PARTS * DRAWS)]
+        users = np.flatnonzero(young)
+        if len(users) > MOST_LISTS // (PARTS * DRAWS):
+            users = np.sort(rng.permutation(users)[: MOST_LISTS // (PARTS * DRAWS)])
         for _ in range(DRAWS):
             told = shown(ratings, young, rng)
             history, later = ratings.take(told), ratings.take(theirs & ~told)
@@ -166,17 +177,6 @@ def _list_maker(
     return partial(
         make_lists, profile_maker(vectors, choice.like_threshold), _side(ratings, vectors, films, choice)
     )
-
-
-def _trained(
-    lists: list[Lists], options: Callable[[int], LearningOptions], whose: str, say: Say
-) -> Trained | None:
-    joined = join(lists)
-    trained = train_reranker(joined, options(len(joined.users)))
-    if trained is not None:
-        gate = trained.gate
-        say(f"re-ranker{whose}: {gate.plain:.4f} -> {gate.reranked:.4f}, {gate.gain}, passed {gate.passed}")
-    return trained
 
 
 def train_served(

@@ -41,7 +41,13 @@ def vit_of(found: Fetched) -> tuple[PosterModel, VisionTransformer]:
     config = _sizes(found, found.config("vit"))
     theirs = pretrained(ViTModel, found)
     ours = VisionTransformer(config)
-    ours.load_state_dict(renamed(theirs.state_dict(), config.depth, *_normalised(found)))
+    try:
+        ours.load_state_dict(renamed(theirs.state_dict(), config.depth, *_normalised(found)))
+    except (KeyError, RuntimeError) as error:
+        # the library has named them otherwise before
+        raise TrainingError(
+            f"{found.origin}: the installed transformers names weights otherwise: {error}"
+        ) from None
     return poster_model(config, origin=found.origin), ours.eval()
 
 

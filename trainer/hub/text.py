@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def bert_of(found: Fetched, max_tokens: int) -> TextFiles:
         # the same weights may come with another tokenizer
         folder = root / "-".join(file_sha256(aside / name)[:16] for name in OWN_FILES)
         if not folder.is_dir():
-            aside.rename(folder)
+            with suppress(OSError):  # another training was faster, with the same files
+                aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     model = TextModel(
@@ -82,7 +84,9 @@ def _write(found: Fetched, folder: Path) -> None:
         raise TrainingError(f"{found.origin} holds neither {TOKENIZER_FILE} nor {VOCABULARY_FILE}")
     bert = pretrained(BertModel, found)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(found.folder, use_fast=True, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            found.folder, use_fast=True, local_files_only=True, trust_remote_code=False
+        )
         tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
     except Exception as error:  # the library raises what its many readers stumble over
         raise TrainingError(f"the tokenizer of {found.origin} cannot be read: {error}") from None

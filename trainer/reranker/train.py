@@ -79,6 +79,21 @@ def train_reranker(lists: Lists, options: LearningOptions, members: int = MEMBER
     return Trained(networks, measure(out, lists))
 
 
+def train_young(main: Trained, lists: Lists, options: LearningOptions) -> Trained | None:
+    """An ensemble for users with few ratings, from ``lists`` of such users.
+
+    ``None`` if there are too few of them, or if it orders their lists no better than ``main`` does, which it
+    would replace there.
+    """
+    asked = lists.relevant.any(axis=1)
+    if len(np.unique(lists.users[asked])) < LEAST_LISTS:
+        return None
+    trained = train_reranker(lists, options)
+    if trained is None or trained.gate.reranked <= measure(score(main.networks, lists), lists).reranked:
+        return None
+    return trained
+
+
 def measure(scores: Float32, lists: Lists) -> Gate:
     """The gate for ``scores`` [n, m], one value a user (users come with several lists)."""
     asked = lists.total > 0

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from trainer.data.columns import MAX_VALUE, Ratings
+from trainer.data.columns import FALLBACK_TIME_MS, MAX_VALUE, Ratings
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Interactions:
     values: npt.NDArray[np.float64]
     """[r] 0.5 to 5.0."""
     times: npt.NDArray[np.int64] | None = None
-    """[r] event times, ms; None where they were not told."""
+    """[r] event times, ms, all alike where they are made up; None where they were not told."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,4 +98,7 @@ def interactions(
     _, from_end = np.unique(cells[::-1], return_index=True)
     newest = order[len(cells) - 1 - from_end]
     values, times = ratings.values[keep][newest], ratings.event_time_ms[keep][newest]
+    # a rating without a time has one made up from its row, which says nothing of what came first
+    made_up = (times >= FALLBACK_TIME_MS) & (times <= FALLBACK_TIME_MS + len(ratings))
+    times = np.where(made_up, FALLBACK_TIME_MS, times)
     return Interactions(users, items, rows[newest], columns[newest], values, times)

@@ -17,7 +17,7 @@ from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import NAMES, item_side
 from trainer.reranker.lists import Lists, known, make_lists, ndcg_of, retrieve
 from trainer.reranker.network import MANY_LISTS, LearningOptions, learn, options_for, score
-from trainer.reranker.train import train_reranker
+from trainer.reranker.train import train_reranker, train_young
 from trainer.reranker.young import FEW
 
 torch.set_num_threads(1)
@@ -47,6 +47,19 @@ def test_what_can_be_learnt_is_learnt_and_passes_the_gate() -> None:
 def test_noise_does_not_pass_the_gate() -> None:
     passed = [train_reranker(lists(seed, 0.0), QUICK) for seed in range(3)]
     assert sum(t is not None and t.gate.passed for t in passed) == 0
+
+
+def test_users_with_few_ratings_get_networks_only_where_these_are_better_than_the_others() -> None:
+    main = train_reranker(lists(0, 2.0), QUICK)
+    assert main is not None
+    unlearnt = LearningOptions(epochs=1, rate=1e-9)
+    assert train_young(main, lists(1, 2.0), unlearnt) is None
+    turned = lists(2, -2.0)
+    found = train_young(main, turned, QUICK)
+    assert found is not None
+    assert found.gate.reranked > found.gate.plain
+    many_of_few = replace(turned, users=turned.users % 20)
+    assert train_young(main, many_of_few, QUICK) is None
 
 
 def test_too_few_lists_train_nothing() -> None:
