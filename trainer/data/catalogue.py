@@ -13,6 +13,7 @@ from trainer.data.arrow_parquet import parquet_batches
 from trainer.data.layouts import Layout, detect_layout, items_file
 from trainer.data.once import only_once
 from trainer.data.own import own_items
+from trainer.data.plots import abstracts
 from trainer.data.tables import plain_rows, table_rows
 from trainer.data.titles import clean_genres, split_title
 from trainer.exceptions import DataError
@@ -83,12 +84,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 def _abstracts(folder: Path) -> dict[str, str]:
     path = folder / ABSTRACTS_FILE
-    if not path.is_file():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
-        raise DataError(path, str(error)) from None
+    return abstracts(path) if path.is_file() else {}
 
 
 def _posters(folder: Path) -> dict[str, str]:
