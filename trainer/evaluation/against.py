@@ -14,8 +14,9 @@ from trainer.data.splits import Fold
 from trainer.evaluation.baselines import ease, linear_scorer, popularity_scorer, same_for_all
 from trainer.evaluation.ranking import Float64, rank_by
 from trainer.evaluation.report import figures
-from trainer.evaluation.served import ask, films_of, matrices, side_content, train_served
+from trainer.evaluation.served import ask, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
+from trainer.reranker.space import films_of
 from trainer.space.choice import RELEVANT
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import AUTO, SpaceOptions

@@ -24,7 +24,8 @@ from trainer.evaluation.list_measures import background, measure_names, of_catal
 from trainer.evaluation.ranking import RankingScores, rank_by
 from trainer.evaluation.ratings_row import SYSTEM, rating_errors
 from trainer.evaluation.report import evaluate_served, figures
-from trainer.evaluation.served import Films, ask, films_of, matrices, train_served
+from trainer.evaluation.served import ask, matrices, train_served
+from trainer.reranker.space import Films, films_of
 from trainer.space.choice import RELEVANT, Choice
 from trainer.space.matrix import Interactions
 from trainer.space.tuning import Say

@@ -11,18 +11,10 @@ import numpy as np
 from trainer.data.folder import Files
 from trainer.data.splits import fixed
 from trainer.evaluation.list_measures import background, measure_names, of_catalogue, of_users
-from trainer.evaluation.served import (
-    Answers,
-    Films,
-    Served,
-    ask,
-    films_of,
-    matrices,
-    side_content,
-    train_served,
-)
+from trainer.evaluation.served import Answers, Served, ask, matrices, side_content, train_served
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.exceptions import TrainingError
+from trainer.reranker.space import Films, films_of
 from trainer.space.matrix import Interactions
 from trainer.space.options import AUTO, SpaceOptions
 from trainer.space.tuning import Say, tune

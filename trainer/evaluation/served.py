@@ -6,63 +6,32 @@ inner products among unseen items; users without a like get what is popular, dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from handlers.features import side_features
-from streaming.control.documents import Policy
 from streaming.events import Item
 from streaming.gateway.popular import decay
 from streaming.gateway.rerank_features import CANDIDATES
-from streaming.milvus.seen import LIKED
 from streaming.settings import GatewaySettings
-from streaming.space.profile import profiles
 from trainer.data.columns import Ratings
 from trainer.evaluation.list_measures import hits_of
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
-from trainer.reranker.features import ItemSide, features, item_side
-from trainer.reranker.lists import Float32, Ints, Known, Lists, join, known, make_lists, retrieve
-from trainer.reranker.network import LearningOptions, options_for
-from trainer.reranker.train import Trained, train_reranker, train_young
-from trainer.reranker.young import DRAWS, PARTS, shown, young_users
+from trainer.reranker.features import ItemSide, features
+from trainer.reranker.from_ratings import train_from_ratings
+from trainer.reranker.lists import Float32, Ints, retrieve
+from trainer.reranker.space import Films, classes_of, profile_maker, side_of
+from trainer.reranker.train import Trained
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
-from trainer.space.cuts import FEW_RATINGS
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.tuning import Say
 
-NEUTRAL_THRESHOLD = 3.0
 WEEK_MS = 7 * 24 * 3600 * 1000
-YOUNG_EPOCHS, YOUNG_RATE = 24, 1e-2
-"""Their lists are few on small sets, and begin further from what is wanted."""
-MOST_LISTS = 30_000
-"""Lists the re-ranker learns from: 600 MB of features."""
-
-
-@dataclass(frozen=True)
-class Films:
-    """What is known of each item of a catalogue beside ratings, in its order."""
-
-    item_ids: tuple[str, ...]
-    genres: npt.NDArray[np.bool_]
-    years: Float32
-
-
-def films_of(items: Sequence[Item]) -> Films:
-    """Genres and years of ``items``."""
-    names = sorted({genre for item in items for genre in item.genres})
-    column = {name: i for i, name in enumerate(names)}
-    genres = np.zeros((len(items), len(names)), dtype=bool)
-    for row, item in zip(genres, items, strict=True):
-        row[[column[genre] for genre in item.genres]] = True
-    years = np.array([item.year or 0 for item in items], dtype=np.float32)
-    return Films(tuple(item.item_id for item in items), genres, years)
 
 
 @dataclass(frozen=True)
@@ -78,107 +47,6 @@ class Served:
     """[items]: decayed likes."""
 
 
-def _classes(ratings: Interactions, threshold: float) -> Known:
-    return known(
-        ratings.users, ratings.items, ratings.values, ratings.shape, (threshold, min(threshold, 3.0))
-    )
-
-
-def profile_maker(vectors: Float32, threshold: float) -> Callable[[sp.csr_matrix], Float32]:
-    """Profiles float32 [n, dim] of rows of liked items, by the code that projectors run."""
-    policy = Policy(like_threshold=threshold, neutral_threshold=min(threshold, NEUTRAL_THRESHOLD))
-
-    def make(liked: sp.csr_matrix) -> Float32:
-        rows = liked.indices.astype(np.int32)
-        classes = np.full(len(rows), LIKED, dtype=np.uint8)
-        present = np.ones(len(rows), dtype=bool)
-        return profiles(vectors, present, rows, classes, liked.indptr.astype(np.int64), policy)
-
-    return make
-
-
-def _side(ratings: Interactions, vectors: Float32, films: Films, choice: Choice) -> ItemSide:
-    likes = np.asarray(ratings.liked(choice.like_threshold).sum(axis=0)).ravel().astype(np.int64)
-    return item_side(vectors, films.genres, films.years, likes)
-
-
-def train_served_reranker(
-    ratings: Interactions,
-    film_features: FilmFeatures | None,
-    films: Films,
-    choice: Choice,
-    seed: int = 0,
-    say: Say = lambda _: None,
-) -> Trained | None:
-    """A re-ranker from lists whose held-out ratings neither the space nor the profile saw, and its gate."""
-    rng = np.random.default_rng([seed, 77])
-    # few ratings: fewer but fuller lists
-    folds = 5 if len(ratings.values) < FEW_RATINGS else 10
-    part = rng.integers(0, folds, len(ratings.values))
-    people = len(ratings.user_ids)
-    # every rating at most once held out, every user in as many lists as fit
-    parts = max(1, min(folds, MOST_LISTS // people))
-    lists = []
-    for number in range(parts):
-        rest, held = ratings.take(part != number), ratings.take(part == number)
-        make = _list_maker(rest, film_features, films, choice)
-        users = rng.permutation(people)[:MOST_LISTS]
-        users.sort()
-        lists.append(make(_classes(rest, choice.like_threshold), held.liked(RELEVANT), users))
-        say(f"lists {number + 1} of {parts}")
-    joined = join(lists)
-    trained = train_reranker(joined, options_for(len(joined.users), seed))
-    if trained is None:
-        return None
-    gate = trained.gate
-    say(f"re-ranker: {gate.plain:.4f} -> {gate.reranked:.4f}, gain {gate.gain}, passed {gate.passed}")
-    if not gate.passed:
-        return trained
-    # 600 MB where there are many ratings
-    del lists, joined
-    few = join(_young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say))
-    options = LearningOptions(epochs=YOUNG_EPOCHS, rate=YOUNG_RATE, seed=seed)
-    young = train_young(trained, few, options)
-    if young is not None:
-        say(f"users with few ratings: {young.gate.plain:.4f} -> {young.gate.reranked:.4f}, {young.gate.gain}")
-    return replace(trained, young=young)
-
-
-def _young_lists(
-    ratings: Interactions,
-    film_features: FilmFeatures | None,
-    films: Films,
-    choice: Choice,
-    rng: np.random.Generator,
-    say: Say,
-) -> list[Lists]:
-    """Lists of users of whom little is known, by spaces that have not seen them."""
-    lists = []
-    for number, young in enumerate(young_users(len(ratings.user_ids), rng)):
-        theirs = young[ratings.users]
-        make = _list_maker(ratings.take(~theirs), film_features, films, choice)
-        users = np.flatnonzero(young)
-        if len(users) > MOST_LISTS // (PARTS * DRAWS):
-            users = np.sort(rng.permutation(users)[: MOST_LISTS // (PARTS * DRAWS)])
-        for _ in range(DRAWS):
-            told = shown(ratings, young, rng)
-            history, later = ratings.take(told), ratings.take(theirs & ~told)
-            known_of = _classes(history, choice.like_threshold)
-            lists.append(make(known_of, later.liked(RELEVANT), users))
-        say(f"lists of users with few ratings {number + 1} of {PARTS}")
-    return lists
-
-
-def _list_maker(
-    ratings: Interactions, film_features: FilmFeatures | None, films: Films, choice: Choice
-) -> Callable[[Known, sp.csr_matrix, Ints], Lists]:
-    """:func:`trainer.reranker.lists.make_lists` by a space that has seen ``ratings``."""
-    vectors = space_vectors(ratings, film_features, choice)
-    return partial(
-        make_lists, profile_maker(vectors, choice.like_threshold), _side(ratings, vectors, films, choice)
-    )
-
-
 def train_served(
     table: Ratings,
     ratings: Interactions,
@@ -192,7 +60,7 @@ def train_served(
     """The whole of what is served, from training ratings: ``table`` as rows, ``ratings`` as a matrix."""
     vectors = space_vectors(ratings, film_features, choice)
     trained = (
-        train_served_reranker(ratings, film_features, films, choice, seed=seed, say=say) if rerank else None
+        train_from_ratings(ratings, film_features, films, choice, seed=seed, say=say) if rerank else None
     )
     passed = trained is not None and trained.gate.passed
     model = (
@@ -202,7 +70,7 @@ def train_served(
     )
     return Served(
         choice,
-        _side(ratings, vectors, films, choice),
+        side_of(ratings, vectors, films, choice),
         model,
         trained,
         popular_scores(table, films.item_ids, choice.like_threshold),
@@ -249,7 +117,7 @@ def ask(served: Served, history: Interactions, test: Interactions, k: int = 10) 
     if not 1 <= k <= CANDIDATES:
         raise ValueError(f"{k} places; the first stage retrieves {CANDIDATES} films")
     threshold = served.choice.like_threshold
-    past = _classes(history, threshold)
+    past = classes_of(history, threshold)
     relevant = test.liked(RELEVANT)
     users = np.flatnonzero(np.diff(relevant.indptr) > 0)
     liked = past.liked()[users]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from model_store.build import RERANKER_FILE
 from streaming.events import Item
-from trainer.evaluation.served import films_of, train_served_reranker
 from trainer.reranker.export import to_onnx
+from trainer.reranker.from_ratings import train_from_ratings
+from trainer.reranker.space import films_of
 from trainer.reranker.train import LEAST_LISTS, Trained
 from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
@@ -49,7 +50,7 @@ def make_reranker(
         items: the catalogue, in the order of ``ratings.item_ids``.
         features: a ridge maps them into each list's space.
     """
-    trained = train_served_reranker(ratings, features, films_of(items), choice, seed=seed, say=say)
+    trained = train_from_ratings(ratings, features, films_of(items), choice, seed=seed, say=say)
     if trained is None:
         return PackagedReranker(f"none: fewer than {LEAST_LISTS} lists with a liked film to learn from")
     gate, metrics = trained.gate, _metrics(trained)

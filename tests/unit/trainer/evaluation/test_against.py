@@ -9,7 +9,7 @@ from tests.unit.trainer.evaluation.test_served import catalogue, world
 from trainer.data.splits import cold_users, random_holdout
 from trainer.evaluation import against
 from trainer.evaluation.against import baselines, parts, served_against_baselines
-from trainer.evaluation.served import films_of
+from trainer.reranker.space import films_of
 
 IDS = films_of(catalogue()).item_ids
 LAMBDAS = {"ease": 30.0, "ease_all_rated": 30.0}

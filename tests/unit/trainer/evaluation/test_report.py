@@ -13,7 +13,8 @@ from trainer.data.splits import random_holdout, take
 from trainer.evaluation.list_measures import measure_names
 from trainer.evaluation.metrics import coverage, gini
 from trainer.evaluation.report import evaluate_served, figures
-from trainer.evaluation.served import Answers, ask, films_of, matrices, train_served
+from trainer.evaluation.served import Answers, ask, matrices, train_served
+from trainer.reranker.space import films_of
 from trainer.space.choice import Choice
 
 FOLD = random_holdout(world(0), 0.2, 0)

@@ -19,8 +19,9 @@ from trainer.evaluation.ranking import rank, rank_by
 from trainer.evaluation.report import evaluate_served
 from trainer.evaluation.results import input_hash, is_done, run_rows
 from trainer.evaluation.rows import Row
-from trainer.evaluation.served import ask, films_of, matrices, popular_scores, train_served
+from trainer.evaluation.served import ask, matrices, popular_scores, train_served
 from trainer.exceptions import TrainingError
+from trainer.reranker.space import films_of
 from trainer.space.choice import Choice, space_vectors
 from trainer.space.collaborative import item_vectors, top_eigenpairs
 from trainer.space.content import FilmFeatures
