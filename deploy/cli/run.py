@@ -12,6 +12,11 @@ INSTANCE = click.option(
     show_default=True,
     help="name of this instance: its transactional id and state directory",
 )
+ACCEPT_LOSS = click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="go on without records that are gone unread (`marquee stack status` names the partitions)",
+)
 
 
 @click.group()
@@ -28,11 +33,7 @@ def command() -> None:
 
 @command.command()
 @INSTANCE
-@click.option(
-    "--accept-loss",
-    is_flag=True,
-    help="go on although ratings expired unread (`status` names the partitions)",
-)
+@ACCEPT_LOSS
 def ledger(instance: str, accept_loss: bool) -> None:
     """Fold ratings into user documents.
 
@@ -48,16 +49,18 @@ def ledger(instance: str, accept_loss: bool) -> None:
 @command.command()
 @click.argument("space")
 @INSTANCE
-def space(space: str, instance: str) -> None:
+@ACCEPT_LOSS
+def space(space: str, instance: str, accept_loss: bool) -> None:
     """Index items and project users of one SPACE.
 
     \b
-    Example:
+    Examples:
       marquee run space item-encoder-1-mean-a1b2c3 --instance 1
+      marquee run space item-encoder-1-mean-a1b2c3 --accept-loss
     """
     from streaming.space.process import run_space
 
-    run_space(load_settings(), space, instance)
+    run_space(load_settings(), space, instance, accept_loss)
 
 
 @command.command()
