@@ -17,6 +17,7 @@ from trainer.evaluation.report import figures
 from trainer.evaluation.served import ask, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
 from trainer.reranker.space import films_of
+from trainer.reranker.young import FEW
 from trainer.space.choice import RELEVANT
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import AUTO, SpaceOptions
@@ -72,17 +73,18 @@ def baselines(
     return out
 
 
-def served_against_baselines(fold: Fold, folder: Path, say: Say) -> dict[str, Any]:
+def served_against_baselines(fold: Fold, folder: Path, say: Say, few: int = FEW) -> dict[str, Any]:
     """What is served, plain and re-ranked, popularity, and EASE with the same targets, on the same users.
 
-    All learn from ``fold.train`` and are asked with ``fold.known``: of cold users the ratings shown.
+    All learn from ``fold.train`` and are asked with ``fold.known``: of cold users the ratings shown. Users of
+    up to ``few`` ratings are re-ranked by networks of their own.
     """
     items = list(load_items(folder))
     films = films_of(items)
     train, known, test = parts(fold, films.item_ids)
     features = side_content(items)
     choice = tune(train, features, SpaceOptions(like_threshold=AUTO), say).choice
-    served = train_served(fold.train, train, features, films, choice, say=say)
+    served = train_served(fold.train, train, features, films, choice, say=say, few=few)
     answers = ask(served, known, test)
     out = figures(answers, films, known)
     lambdas = _choose_ease(train, say)

@@ -15,6 +15,7 @@ from trainer.evaluation.served import Answers, Served, ask, matrices, side_conte
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.exceptions import TrainingError
 from trainer.reranker.space import Films, films_of
+from trainer.reranker.young import FEW
 from trainer.space.matrix import Interactions
 from trainer.space.options import AUTO, SpaceOptions
 from trainer.space.tuning import Say, tune
@@ -27,6 +28,7 @@ def evaluate_served(
     seed: int = 0,
     say: Say = lambda _: None,
     k: int = 10,
+    few: int = FEW,
 ) -> dict[str, Any]:
     """Trains on ``files.train`` alone, asks for every user of ``files.test``, and scores the answers.
 
@@ -47,7 +49,7 @@ def evaluate_served(
         choice = tune(train, features, options, say).choice
     except ValueError as error:
         raise TrainingError(f"training ratings: {error}") from None
-    served = train_served(files.train, train, features, films, choice, rerank, seed, say)
+    served = train_served(files.train, train, features, films, choice, rerank, seed, say, few)
     answers = ask(served, train, test, k)
     if not len(answers.users):
         raise TrainingError("test ratings: nobody likes a film of the catalogue")

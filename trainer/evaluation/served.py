@@ -26,6 +26,7 @@ from trainer.reranker.from_ratings import train_from_ratings
 from trainer.reranker.lists import Float32, Ints, retrieve
 from trainer.reranker.space import Films, classes_of, profile_maker, side_of
 from trainer.reranker.train import Trained
+from trainer.reranker.young import FEW
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions, interactions
@@ -56,15 +57,14 @@ def train_served(
     rerank: bool = True,
     seed: int = 0,
     say: Say = lambda _: None,
+    few: int = FEW,
 ) -> Served:
     """The whole of what is served, from training ratings: ``table`` as rows, ``ratings`` as a matrix."""
     vectors = space_vectors(ratings, film_features, choice)
-    trained = (
-        train_from_ratings(ratings, film_features, films, choice, seed=seed, say=say) if rerank else None
-    )
+    trained = train_from_ratings(ratings, film_features, films, choice, seed, say, few) if rerank else None
     passed = trained is not None and trained.gate.passed
     model = (
-        OnnxReranker(to_onnx(trained.networks, trained.notes(), trained.young_networks))
+        OnnxReranker(to_onnx(trained.networks, trained.notes(), trained.young_networks, trained.few))
         if trained and passed
         else None
     )

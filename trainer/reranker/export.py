@@ -13,7 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 from streaming.gateway.rerank_model import INPUT, OUTPUT, OnnxReranker
 from trainer.reranker.features import CANDIDATES, CONTRACT, NAMES
 from trainer.reranker.network import CLIP, Network
-from trainer.reranker.young import FEW
 
 __all__ = ["OnnxReranker", "to_onnx"]
 
@@ -23,11 +22,12 @@ OPSET, IR = 20, 9
 COUNT = NAMES.index("rated_count")
 
 
-def to_onnx(networks: Sequence[Network], notes: Mapping[str, Any], young: Sequence[Network] = ()) -> bytes:
+def to_onnx(
+    networks: Sequence[Network], notes: Mapping[str, Any], young: Sequence[Network] = (), few: int = 0
+) -> bytes:
     """The mean of ``networks`` as one graph; its metadata say contract, columns, candidates and ``notes``.
 
-    Lists of users with few ratings (:data:`trainer.reranker.young.FEW`) are ordered by ``young``, if there
-    are any.
+    Lists of users of up to ``few`` ratings are ordered by ``young``, if there are any.
     """
     nodes: list[Any] = []
     constants: list[Any] = []
@@ -66,8 +66,8 @@ def to_onnx(networks: Sequence[Network], notes: Mapping[str, Any], young: Sequen
         # the column is log(1 + ratings); half a rating more keeps roundings out
         constants.append(numpy_helper.from_array(np.array([COUNT], dtype=np.int64), "count"))
         count = node("Gather", [INPUT, "count"], "rated", axis=1)
-        few = node("Less", [count, constant("few", [np.log1p(FEW + 0.5)])], "is_few")
-        scores = node("Where", [few, mean_of(young, "young."), scores], "scores")
+        is_few = node("Less", [count, constant("few", [np.log1p(few + 0.5)])], "is_few")
+        scores = node("Where", [is_few, mean_of(young, "young."), scores], "scores")
     axes = numpy_helper.from_array(np.array([1], dtype=np.int64), "axes")
     nodes.append(helper.make_node("Squeeze", [scores, "axes"], [OUTPUT]))
     graph = helper.make_graph(

@@ -10,7 +10,7 @@ from trainer.reranker.lists import Lists, join
 from trainer.reranker.network import LearningOptions, options_for
 from trainer.reranker.space import Films, classes_of, list_maker
 from trainer.reranker.train import Trained, train_reranker, train_young
-from trainer.reranker.young import DRAWS, PARTS, shown, young_users
+from trainer.reranker.young import DRAWS, FEW, PARTS, shown, young_users
 from trainer.space.choice import RELEVANT, Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.cuts import FEW_RATINGS
@@ -30,8 +30,12 @@ def train_from_ratings(
     choice: Choice,
     seed: int = 0,
     say: Say = lambda _: None,
+    few: int = FEW,
 ) -> Trained | None:
-    """A re-ranker from lists whose held-out ratings neither the space nor the profile saw, and its gate."""
+    """A re-ranker from lists whose held-out ratings neither the space nor the profile saw, and its gate.
+
+    Users of up to ``few`` ratings get networks of their own (:mod:`trainer.reranker.young`); 0 is nobody.
+    """
     rng = np.random.default_rng([seed, 77])
     # few ratings: fewer but fuller lists
     folds = 5 if len(ratings.values) < FEW_RATINGS else 10
@@ -53,16 +57,18 @@ def train_from_ratings(
         return None
     gate = trained.gate
     say(f"re-ranker: {gate.plain:.4f} -> {gate.reranked:.4f}, gain {gate.gain}, passed {gate.passed}")
-    if not gate.passed:
+    if not gate.passed or few < 1:
         return trained
     # 600 MB where there are many ratings
     del lists, joined
-    few = join(_young_lists(ratings, film_features, films, choice, np.random.default_rng([seed, 78]), say))
+    rng = np.random.default_rng([seed, 78])
+    begun = join(_young_lists(ratings, film_features, films, choice, rng, few, say))
     options = LearningOptions(epochs=YOUNG_EPOCHS, rate=YOUNG_RATE, seed=seed)
-    young = train_young(trained, few, options)
+    young = train_young(trained, begun, options)
     if young is not None:
-        say(f"users with few ratings: {young.gate.plain:.4f} -> {young.gate.reranked:.4f}, {young.gate.gain}")
-    return replace(trained, young=young)
+        measured = young.gate
+        say(f"users of up to {few} ratings: {measured.plain:.4f} -> {measured.reranked:.4f}, {measured.gain}")
+    return replace(trained, young=young, few=few)
 
 
 def _young_lists(
@@ -71,6 +77,7 @@ def _young_lists(
     films: Films,
     choice: Choice,
     rng: np.random.Generator,
+    few: int,
     say: Say,
 ) -> list[Lists]:
     """Lists of users of whom little is known, by spaces that have not seen them."""
@@ -82,7 +89,7 @@ def _young_lists(
         if len(users) > MOST_LISTS // (PARTS * DRAWS):
             users = np.sort(rng.permutation(users)[: MOST_LISTS // (PARTS * DRAWS)])
         for _ in range(DRAWS):
-            told = shown(ratings, young, rng)
+            told = shown(ratings, young, rng, few)
             history, later = ratings.take(told), ratings.take(theirs & ~told)
             known_of = classes_of(history, choice.like_threshold)
             lists.append(make(known_of, later.liked(RELEVANT), users))

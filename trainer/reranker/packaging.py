@@ -12,6 +12,7 @@ from trainer.reranker.export import to_onnx
 from trainer.reranker.from_ratings import train_from_ratings
 from trainer.reranker.space import films_of
 from trainer.reranker.train import LEAST_LISTS, Trained
+from trainer.reranker.young import FEW
 from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions
@@ -39,6 +40,7 @@ def make_reranker(
     choice: Choice,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
+    few: int = FEW,
 ) -> PackagedReranker:
     """Trains a re-ranker for the space of ``choice`` and takes it only if it passes its gate.
 
@@ -49,8 +51,9 @@ def make_reranker(
     Args:
         items: the catalogue, in the order of ``ratings.item_ids``.
         features: a ridge maps them into each list's space.
+        few: up to how many ratings users get networks of their own.
     """
-    trained = train_from_ratings(ratings, features, films_of(items), choice, seed=seed, say=say)
+    trained = train_from_ratings(ratings, features, films_of(items), choice, seed, say, few)
     if trained is None:
         return PackagedReranker(f"none: fewer than {LEAST_LISTS} lists with a liked film to learn from")
     gate, metrics = trained.gate, _metrics(trained)
@@ -59,7 +62,7 @@ def make_reranker(
         return PackagedReranker(f"none: not better beyond chance on validation ({figures})", None, metrics)
     notes = trained.notes() | {"like_threshold": choice.like_threshold}
     return PackagedReranker(
-        f"passed: {figures}", to_onnx(trained.networks, notes, trained.young_networks), metrics
+        f"passed: {figures}", to_onnx(trained.networks, notes, trained.young_networks, trained.few), metrics
     )
 
 

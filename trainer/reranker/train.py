@@ -40,6 +40,8 @@ class Trained:
     gate: Gate
     young: Trained | None = None
     """The same for users with few ratings (:mod:`trainer.reranker.young`)."""
+    few: int = 0
+    """Up to how many ratings that is."""
 
     @property
     def young_networks(self) -> Sequence[Network]:
@@ -49,7 +51,7 @@ class Trained:
     def notes(self) -> dict[str, object]:
         """For the model's metadata."""
         gate = self.gate
-        young = {} if self.young is None else {"few_ratings": self.young.notes()}
+        young = {} if self.young is None else {"few_ratings": {"up_to": self.few, **self.young.notes()}}
         return {
             "plain_ndcg@10": round(gate.plain, 5),
             "reranked_ndcg@10": round(gate.reranked, 5),

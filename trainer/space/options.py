@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.reranker.young import FEW
 from trainer.space.choice import RELEVANT
 from trainer.space.embed import MAX_TOKENS
 
@@ -50,6 +51,8 @@ class SpaceOptions:
     seed: int = 0
     rerank: bool = True
     """Whether a re-ranker is trained for the package too; it gets one only where its gate lets it through."""
+    few_ratings: int = FEW
+    """Up to how many ratings users are ordered by networks that learnt from what beginners rate next."""
     architecture: Literal["linear", "fusion"] = "linear"
     texts: str = ""
     """A folder with ``plots/`` (and ``poster_map.csv``) for MovieLens films that lack text or people."""

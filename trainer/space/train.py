@@ -252,7 +252,7 @@ def train_reranker_for(
 
     progress("re-ranking", 0, 1)
     made = make_reranker(
-        ratings, items, features, choice, seed=options.seed, say=_saying(progress, "re-ranking")
+        ratings, items, features, choice, options.seed, _saying(progress, "re-ranking"), options.few_ratings
     )
     progress("re-ranking", 1, 1)
     return made
@@ -273,4 +273,5 @@ def _parameters(options: SpaceOptions, choice: Choice, text: TextModel) -> dict[
         "max_tokens": options.max_tokens,
         "validation_share": options.validation_share,
         "seed": options.seed,
+        **({"few_ratings": options.few_ratings} if options.rerank else {}),
     }

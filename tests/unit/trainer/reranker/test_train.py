@@ -18,7 +18,6 @@ from trainer.reranker.features import NAMES, item_side
 from trainer.reranker.lists import Lists, known, make_lists, ndcg_of, retrieve
 from trainer.reranker.network import MANY_LISTS, LearningOptions, learn, options_for, score
 from trainer.reranker.train import train_reranker, train_young
-from trainer.reranker.young import FEW
 
 torch.set_num_threads(1)
 QUICK = LearningOptions(epochs=6, batch=32)
@@ -87,13 +86,14 @@ def test_onnx_says_what_torch_says() -> None:
     assert json.loads(reranker.metadata["notes"]) == {"a": 1}
 
 
-def test_users_with_few_ratings_are_ordered_by_networks_of_their_own() -> None:
+@pytest.mark.parametrize("few", [9, 50])
+def test_users_with_few_ratings_are_ordered_by_networks_of_their_own(few: int) -> None:
     data, other = lists(3, 1.0, n=60), lists(4, 1.0, n=60)
     column = NAMES.index("rated_count")
     quick = LearningOptions(epochs=1)
     networks, young = [learn(data, quick)], [learn(other, quick), learn(data, replace(quick, seed=1))]
-    reranker = OnnxReranker(to_onnx(networks, {}, young))
-    for rated, whose in ((1, young), (FEW, young), (FEW + 1, networks), (500, networks)):
+    reranker = OnnxReranker(to_onnx(networks, {}, young, few))
+    for rated, whose in ((1, young), (few, young), (few + 1, networks), (500, networks)):
         data.features[:, :, column] = np.log1p(rated)
         np.testing.assert_allclose(reranker.score(data.features[0]), score(whose, data)[0], atol=1e-4)
 

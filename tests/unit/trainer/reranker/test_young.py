@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.reranker.young import SHOWN, shown, young_users
+from trainer.reranker.young import FEW, shown, young_users
 from trainer.space.matrix import Interactions
 
 USERS, FILMS = 40, 30
@@ -32,7 +32,7 @@ def test_the_first_ratings_of_young_users_are_known_and_one_at_least_is_not() ->
         theirs = data.users == user
         count = told[theirs].sum()
         assert 0 < count < theirs.sum()
-        assert count in SHOWN or count == theirs.sum() - 1
+        assert count <= FEW or count == theirs.sum() - 1
         assert data.items[theirs & told].min() > data.items[theirs & ~told].max()
 
 
@@ -41,3 +41,15 @@ def test_without_times_they_are_drawn() -> None:
     first, second = (shown(data, young, np.random.default_rng(seed)) for seed in (1, 2))
     assert (first != second).any()
     assert not (first & ~young[data.users]).any()
+
+
+def test_how_much_is_known_is_drawn_up_to_the_number_asked_for() -> None:
+    data, young = ratings(times=True), np.ones(USERS, dtype=bool)
+    known = [
+        np.bincount(data.users[shown(data, young, np.random.default_rng(seed), few=20)], minlength=USERS)
+        for seed in range(50)
+    ]
+    full = np.array(known)[:, -5:]
+    assert (full.min(), full.max()) == (1, 20)
+    # evenly by the logarithm: as many of 1 to 3 as of 5 to 20
+    assert abs(int((full <= 3).sum()) - int((full >= 5).sum())) < 60
