@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from trainer.data.arrow_words import plain
 from trainer.exceptions import DataError
 
 _ROW = re.compile(r"^(?:In CSV column #\d+: |CSV parse error: )?Row #(\d+): ")
@@ -54,5 +55,5 @@ def _named(file: Path, said: str, headers: int) -> DataError:
         return DataError(file, f"no column {found[1]}")
     if found := _ROW.match(said):
         # the library counts what is not empty, the header too
-        return DataError(file, said[found.end() :], int(found[1]) - headers or None)
-    return DataError(file, said)
+        return DataError(file, plain(said[found.end() :]), int(found[1]) - headers or None)
+    return DataError(file, plain(said))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from trainer.data.arrow_words import plain
 from trainer.exceptions import DataError
 
 
@@ -61,7 +62,7 @@ def _problem(column: pa.Array, type_: pa.DataType | None, rows: int) -> str | No
         _ready(column.take(pa.array(np.arange(rows))), type_)
     except pa.ArrowException as error:
         # where it says the place in words, it counts from 0
-        return "a text is not UTF-8" if "UTF8" in str(error) else str(error)
+        return plain(str(error))
     return None
 
 

@@ -56,7 +56,7 @@ def write(folder: Path, **files: bytes) -> Path:
         (
             {"ratings__csv": OWN_RATINGS + b"ren\xe9,22,4\n", "items__csv": OWN_ITEMS},
             all_ratings,
-            r"ratings\.csv, row 2: .*UTF8",
+            r"ratings\.csv, row 2: a text is not UTF-8",
         ),
         (
             {"ratings__csv": OWN_RATINGS, "items__csv": OWN_ITEMS + b"23,Am\xe9lie\n"},
