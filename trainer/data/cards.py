@@ -68,10 +68,10 @@ def card(ratings: Ratings, items: Sequence[Item]) -> dict[str, Any]:
 
 
 def spread(counts: Sequence[float] | npt.NDArray[np.int64]) -> dict[str, float]:
-    """Quantiles of at least one number."""
+    """Quantiles of at least one number, to a hundredth."""
     quantiles = np.quantile(np.asarray(counts, dtype=np.float64), [0, 0.1, 0.5, 0.9, 1])
     names = ("least", "p10", "median", "p90", "most")
-    return {name: float(value) for name, value in zip(names, quantiles, strict=True)}
+    return {name: round(float(value), 2) for name, value in zip(names, quantiles, strict=True)}
 
 
 def _times(times: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -86,10 +86,14 @@ def _times(times: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 
 def markdown(name: str, figures: dict[str, Any]) -> str:
-    """The card as a table for people."""
+    """The card as a table for people; what there is nothing of stands in one line."""
     lines = [f"# {name}", "", "| | |", "|---|---|"]
+    none = [key.replace("_", " ") for key, value in figures.items() if value in (0, "", {})]
     for key, value in figures.items():
-        lines.append(f"| {key.replace('_', ' ')} | {_cell(value)} |")
+        if value not in (0, "", {}):
+            lines.append(f"| {key.replace('_', ' ')} | {_cell(value)} |")
+    if none:
+        lines.append(f"| none | {', '.join(none)} |")
     return "\n".join(lines) + "\n"
 
 

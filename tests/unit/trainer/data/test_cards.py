@@ -6,10 +6,12 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from streaming.events import Item
-from trainer.data.cards import card, describe, markdown
+from trainer.data.cards import card, describe, markdown, spread
 from trainer.data.columns import Ratings
 from trainer.data.folder import items_of, ratings_of, read_files
 from trainer.exceptions import DataError
@@ -62,6 +64,28 @@ def test_three_files_of_any_form_are_read_alike(folder: Path, tmp_path: Path) ->
     assert [item.title for item in items_of(movies)] == ["The Matrix", "Amélie"]
     files = read_files(folder / "ratings.csv", tabs, folder / "movies.csv")
     assert len(files.items) == 2
+
+
+def test_files_of_ones_own_are_read_beside_those_of_movielens(folder: Path) -> None:
+    own, films = folder / "mine.csv", folder / "films.csv"
+    own.write_text("user_id,item_id,value\nann,ml:10,4\n")
+    films.write_text("item_id,title,genres\nml:10,The Matrix,Action|Sci-Fi\n")
+    files = read_files(own, folder / "ratings.csv", films)
+    assert (files.train.user_ids.tolist(), files.train.item_ids.tolist()) == (["ann"], ["ml:10"])
+    assert files.test.item_ids.tolist() == ["ml:10", "ml:11", "ml:10"]
+    assert [item.item_id for item in files.items] == ["ml:10"]
+    table = pa.table({"user_id": ["ann"], "item_id": ["ml:10"], "value": [4.0]})
+    pyarrow.parquet.write_table(table, folder / "mine.parquet")
+    assert ratings_of(folder / "mine.parquet").item_ids.tolist() == ["ml:10"]
+    own.write_text("who,what,value\nann,ml:10,4\n")
+    for read, said in ((ratings_of, "userId .* nor user_id"), (items_of, "movieId .* nor item_id")):
+        with pytest.raises(DataError, match=said):
+            read(own)
+
+
+def test_a_card_tells_what_is_not_there_in_one_line_and_numbers_short() -> None:
+    assert markdown("n", {"a": 1, "b_c": 0, "d": {}}).endswith("| a | 1 |\n| none | b c, d |\n")
+    assert spread([1, 1, 1, 1, 400.3, 500])["p90"] == 450.15
 
 
 @pytest.mark.parametrize(
