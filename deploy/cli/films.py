@@ -21,12 +21,17 @@ def film_table(title: str, films: Sequence[Mapping[str, Any]], explain: bool = F
             film["title"],
             "" if film.get("year") is None else str(film["year"]),
             film.get("genres", ()),
-            f"{film['score']:.3g}",
+            score_text(film["score"]),
         ]
         if explain:
             row.append(why(film))
         rows.append(row)
     return table(title, [*columns, "because of"] if explain else columns, rows, right=(0, 5))
+
+
+def score_text(score: float) -> str:
+    """Three digits that say something; large ones (popular films' likes) whole, never as powers of ten."""
+    return f"{score:,.0f}" if abs(score) >= 999.5 else f"{score:.3g}"
 
 
 def why(film: Mapping[str, Any]) -> str:

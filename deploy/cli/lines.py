@@ -19,6 +19,8 @@ class _Task:
     from_: int
     done: int
     total: int
+    ended_s: float | None = None
+    """When all of it was done: what takes its time from then on is something else."""
 
 
 class Lines:
@@ -55,9 +57,13 @@ class Lines:
         """Take down how far ``name`` is; a total of 0 is not known."""
         task = self._tasks.get(name)
         if task is None or done < task.done:
-            self._tasks[name] = _Task(self._clock(), done, done, total)
+            task = self._tasks[name] = _Task(self._clock(), done, done, total)
         else:
             task.done, task.total = done, total
+        if not 0 < total <= done:
+            task.ended_s = None
+        elif task.ended_s is None:
+            task.ended_s = self._clock()
         self._now = name
 
     def step(self, text: str) -> None:
@@ -69,6 +75,10 @@ class Lines:
         task = self._tasks.get(self._now)
         if task is None:
             return f"{self._step}, for {duration(self._clock() - self._step_s)}" if self._step else ""
+        if task.ended_s is not None:
+            counted = f" ({task.total:,})" if task.total > 1 else ""
+            since = duration(self._clock() - task.ended_s)
+            return f"{self._now}{counted}: done; at work on what follows for {since}"
         return f"{self._now}: {how_far(task.from_, task.done, task.total, self._clock() - task.began_s)}"
 
     def _run(self) -> None:

@@ -40,6 +40,16 @@ def test_what_was_heard_of_last_is_told() -> None:
     assert lines.line().startswith("waiting, for")
 
 
+def test_what_is_done_is_not_told_as_if_it_went_on() -> None:
+    now = iter([0.0, 10.0, 10.0, 88.0, 90.0, 100.0, 130.0])
+    lines = Lines(lambda _: None, clock=lambda: next(now))
+    lines.update("choosing: dim 128", 1, 1)
+    assert lines.line() == "choosing: dim 128: done; at work on what follows for 1 min 18 s"
+    lines.update("films", 0, 300)
+    lines.update("films", 300, 300)
+    assert lines.line() == "films (300): done; at work on what follows for 30 s"
+
+
 def test_silence_ends_by_itself_and_nothing_is_said_after_the_end() -> None:
     said, two = [], threading.Event()
 
