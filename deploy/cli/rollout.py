@@ -13,7 +13,7 @@ from deploy.cli.rollout_moves import MOVES
 from deploy.cli.rollout_options import FORCE, OPERATOR, REASON, require_reason
 from deploy.cli.rollout_replay import replay
 from deploy.cli.settings import load_settings, require_kafka
-from streaming.exceptions import ConfigurationError
+from streaming.exceptions import ConfigurationError, UnavailableError
 
 
 @click.group()
@@ -24,11 +24,11 @@ def command() -> None:
 
     \b
     Examples:
-      marquee rollout start item-encoder@5
+      marquee rollout start item-encoder@6
       marquee rollout status
-      marquee rollout shadow item-encoder-4-mean-a1b2c3
-      marquee rollout canary item-encoder-4-mean-a1b2c3 --percent 5
-      marquee rollout promote item-encoder-4-mean-a1b2c3
+      marquee rollout shadow item-encoder-6-mean-a1b2c3
+      marquee rollout canary item-encoder-6-mean-a1b2c3 --percent 5
+      marquee rollout promote item-encoder-6-mean-a1b2c3
       marquee rollout rollback
     """
 
@@ -80,12 +80,12 @@ def start(
 
     \b
     Examples:
-      marquee rollout start item-encoder@1 --promote        # the first one of an installation
-      marquee rollout start item-encoder@5 --reason "retrained with June"
+      marquee rollout start item-encoder@5 --promote        # the first one of an installation
+      marquee rollout start item-encoder@6 --reason "retrained with June"
       marquee rollout start item-encoder@5 --policy weighted --half-life 365 --detach
     """
     from deploy.rollout.resuming import Driver
-    from deploy.rollout.starting import manifest_of, policy_for, require_item_encoder
+    from deploy.rollout.starting import manifest_of, policy_for, require_item_encoder, serving_already
     from streaming.control.reader import read_control
 
     if promote and detach:
@@ -99,17 +99,25 @@ def start(
     chosen = policy_for(manifest.parameters, policy, half_life)
     if dry_run:
         told = {"package": manifest.reference, "dim": manifest.dim, "policy": chosen.label, "dry_run": True}
+        try:
+            same = serving_already(manifest, chosen, read_control(require_kafka(settings)))
+        except UnavailableError:
+            err().print("whether this serves already is not known: no Kafka answers")
+        else:
+            _warn_same(same, manifest.reference)
+            told["serves_already"] = same
         if as_json:
             print_json(told)
         else:
             out().print(f"a space of {manifest.reference}, {manifest.dim} dimensions, policy {chosen.label}")
         return
-    require_kafka(settings)
-    if promote and not force and (route := read_control(settings).route) is not None:
+    state = read_control(require_kafka(settings))
+    if promote and not force and (route := state.route) is not None:
         raise ConfigurationError(
             f"{route.champion} is champion: leave --promote out, ask the gates, then `marquee rollout"
             " promote`; or say --force --reason WHY"
         )
+    _warn_same(serving_already(manifest, chosen, state), manifest.reference)
     with bars(as_json) as progress:
         driver = Driver(settings, operator, reason, progress.step, progress.update, verify=not no_verify)
         space = driver.start(package, chosen)
@@ -133,7 +141,7 @@ def resume(space: str | None, operator: str, reason: str, as_json: bool) -> None
     \b
     Examples:
       marquee rollout resume
-      marquee rollout resume item-encoder-4-mean-a1b2c3 --json
+      marquee rollout resume item-encoder-6-mean-a1b2c3 --json
     """
     from deploy.rollout.resuming import Driver, unfinished
     from streaming.control.reader import read_control
@@ -209,7 +217,7 @@ def history(space: str | None, as_json: bool) -> None:
     \b
     Examples:
       marquee rollout history
-      marquee rollout history item-encoder-4-mean-a1b2c3 --json
+      marquee rollout history item-encoder-6-mean-a1b2c3 --json
     """
     from deploy.rollout.reports import moves
     from streaming.control.reader import read_control
@@ -232,7 +240,7 @@ def diff(one: str, other: str, as_json: bool) -> None:
 
     \b
     Example:
-      marquee rollout diff item-encoder-1-mean-a1b2c3 item-encoder-4-mean-d4e5f6
+      marquee rollout diff item-encoder-1-mean-a1b2c3 item-encoder-6-mean-d4e5f6
     """
     from deploy.rollout.moves import find
     from deploy.rollout.reports import differences
@@ -248,6 +256,18 @@ def diff(one: str, other: str, as_json: bool) -> None:
         print_json({"differences": {name: [first, second] for name, first, second in rows}})
     else:
         out().print(table("", ["what", one, other], rows))
+
+
+def _warn_same(champion: str | None, reference: str) -> None:
+    if champion is not None:
+        err().print(
+            f"warning: {reference} with this policy is what serves already ({champion}): another space of it"
+            " answers alike. A new model has a version of its own (`marquee train space --version`)",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _tell_space(space: Any, as_json: bool) -> None:

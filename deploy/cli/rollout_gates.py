@@ -11,13 +11,14 @@ import click
 import msgspec
 
 from deploy.cli.output import AS_JSON, out, print_json, table, working
+from deploy.cli.paths import GivenPath
 from deploy.cli.rollout_options import OPERATOR, REASON
 from deploy.cli.settings import load_settings, require_kafka
 from streaming.settings import Settings
 
 LIMITS = click.option(
     "--limits",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(path_type=Path, dir_okay=False),
     help="another file of limits than deploy/gates.toml",
 )
 TIMEOUT = click.option(
@@ -32,10 +33,10 @@ def gate() -> None:
 
     \b
     Examples:
-      marquee rollout gate verify item-encoder-2-mean-a1b2c3
-      marquee rollout gate evaluate item-encoder-2-mean-a1b2c3
-      marquee rollout gate shadow item-encoder-2-mean-a1b2c3 --timeout 300
-      marquee rollout gate canary item-encoder-2-mean-a1b2c3 --auto --json
+      marquee rollout gate verify item-encoder-6-mean-a1b2c3
+      marquee rollout gate evaluate item-encoder-6-mean-a1b2c3
+      marquee rollout gate shadow item-encoder-6-mean-a1b2c3 --timeout 300
+      marquee rollout gate canary item-encoder-6-mean-a1b2c3 --auto --json
     """
 
 
@@ -49,7 +50,7 @@ def verify(space: str, limits: Path | None, operator: str, as_json: bool) -> Non
 
     \b
     Example:
-      marquee rollout gate verify item-encoder-2-mean-a1b2c3
+      marquee rollout gate verify item-encoder-6-mean-a1b2c3
     """
     from deploy.rollout.gates.limits import FILE, load_limits
     from deploy.rollout.gates.verifying import verify_gate
@@ -100,8 +101,8 @@ def evaluate(
 
     \b
     Examples:
-      marquee rollout evaluate item-encoder-2-mean-a1b2c3
-      marquee rollout evaluate item-encoder-2-mean-a1b2c3 --auto --json
+      marquee rollout evaluate item-encoder-6-mean-a1b2c3
+      marquee rollout evaluate item-encoder-6-mean-a1b2c3 --auto --json
     """
     from deploy.rollout.gates.comparing import evaluate_gate
     from deploy.rollout.gates.limits import FILE, load_limits
@@ -127,7 +128,7 @@ def shadow(space: str, **options: Any) -> None:
 
     \b
     Example:
-      marquee rollout gate shadow item-encoder-2-mean-a1b2c3 --timeout 300
+      marquee rollout gate shadow item-encoder-6-mean-a1b2c3 --timeout 300
     """
     _watch("shadow", space, **options)
 
@@ -145,7 +146,7 @@ def canary(space: str, **options: Any) -> None:
 
     \b
     Example:
-      marquee rollout gate canary item-encoder-2-mean-a1b2c3 --auto
+      marquee rollout gate canary item-encoder-6-mean-a1b2c3 --auto
     """
     _watch("canary", space, **options)
 

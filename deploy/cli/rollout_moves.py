@@ -24,7 +24,7 @@ def shadow(space: str, **options: Any) -> None:
 
     \b
     Example:
-      marquee rollout shadow item-encoder-4-mean-a1b2c3 --reason "retrained with June"
+      marquee rollout shadow item-encoder-6-mean-a1b2c3 --reason "retrained with June"
     """
     _carry_out("shadow", space, **options)
 
@@ -38,8 +38,8 @@ def canary(space: str, percent: float, **options: Any) -> None:
 
     \b
     Examples:
-      marquee rollout canary item-encoder-4-mean-a1b2c3 --percent 5
-      marquee rollout canary item-encoder-4-mean-a1b2c3 --percent 25 --yes
+      marquee rollout canary item-encoder-6-mean-a1b2c3 --percent 5
+      marquee rollout canary item-encoder-6-mean-a1b2c3 --percent 25 --yes
     """
     _carry_out("canary", space, percent, **options)
 
@@ -56,8 +56,8 @@ def promote(space: str, **options: Any) -> None:
 
     \b
     Examples:
-      marquee rollout promote item-encoder-4-mean-a1b2c3 --yes --json
-      marquee rollout promote item-encoder-4-mean-a1b2c3 --force --reason "nobody rates on Sundays"
+      marquee rollout promote item-encoder-6-mean-a1b2c3 --yes --json
+      marquee rollout promote item-encoder-6-mean-a1b2c3 --force --reason "nobody rates on Sundays"
     """
     _carry_out("promote", space, **options)
 
@@ -86,7 +86,7 @@ def abort(space: str, **options: Any) -> None:
 
     \b
     Example:
-      marquee rollout abort item-encoder-4-mean-a1b2c3 --reason "overlap below 0.2"
+      marquee rollout abort item-encoder-6-mean-a1b2c3 --reason "overlap below 0.2"
     """
     _carry_out("abort", space, **options)
 

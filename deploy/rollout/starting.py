@@ -104,6 +104,15 @@ def require_item_encoder(settings: Settings, reference: str) -> None:
         )
 
 
+def serving_already(manifest: Manifest, policy: Policy, state: ControlState) -> str | None:
+    """The champion, if it is of the same package and policy: another space of them changes nothing. Pure."""
+    champion = state.spaces.get(state.route.champion) if state.route is not None else None
+    if champion is None or champion.policy != policy:
+        return None
+    same = (champion.package, champion.version) == (manifest.name, manifest.version)
+    return champion.space if same else None
+
+
 def _found(settings: Settings, reference: str) -> Package:
     try:
         return find(reference, settings.models)
