@@ -142,6 +142,11 @@ def _error(response: httpx.Response) -> MarqueeError:
         title, detail = "", response.text[:200]
     sentence = detail or title or f"HTTP {response.status_code}"
     status = response.status_code
+    if status in (401, 403) and "x-api-key" not in response.request.headers:
+        return ConfigurationError(
+            "the gateway wants an API key, and none is known here: run where the stack was started "
+            "(MARQUEE_HOME), or set MARQUEE_GATEWAY__API_KEY"
+        )
     if status in (401, 403):
         return ConfigurationError(
             f"the gateway refuses the API key ({sentence}): set MARQUEE_GATEWAY__API_KEY, or run where the "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deploy.cli.output import AS_JSON, Bars, bars, err, out, print_json, table, working
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings, require_kafka
 from deploy.cli.stopping import INTERRUPTED
 from deploy.moments import moment
@@ -29,6 +30,7 @@ def command() -> None:
     \b
     Examples:
       marquee data import shipped --wait
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
       marquee data import shipped --posters "$MARQUEE_DATA/posters" --rate 20000
       marquee data export --until 2026-01-01T00:00:00Z --out export
       marquee data describe shipped
@@ -36,7 +38,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("path")
+@click.argument("path", type=GivenPath())
 @AS_JSON
 def describe(path: str, as_json: bool) -> None:
     """The data card of PATH: how much, how dense, how skewed, what is missing.
@@ -49,6 +51,7 @@ def describe(path: str, as_json: bool) -> None:
     \b
     Examples:
       marquee data describe shipped
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
       marquee data describe "$MARQUEE_DATA"
       marquee data describe "$MARQUEE_DATA/mmtf14k_sample"
       marquee data describe "$MARQUEE_DATA/video" --json
@@ -67,9 +70,9 @@ def describe(path: str, as_json: bool) -> None:
 
 
 @command.command("import")
-@click.argument("path")
+@click.argument("path", type=GivenPath())
 @click.option(
-    "--posters", type=click.Path(exists=True, file_okay=False, path_type=Path), help="folder of poster files"
+    "--posters", type=GivenPath(exists=True, file_okay=False, path_type=Path), help="folder of poster files"
 )
 @click.option("--limit", type=click.IntRange(1), help="only the oldest N ratings (and all films)")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="ratings a second at most; 0 is no limit")
@@ -90,13 +93,19 @@ def import_(
     """Send the data set at PATH through Kafka, in event-time order.
 
     PATH is a folder of MovieLens 100K, 1M, latest, latest-small, 20M or 25M, a folder that `data export`
-    wrote, or the word `shipped`: the data that come with Marquee. Ids get their namespace: ml:296,
-    ml100k:56. An import that was killed goes on where it was; importing again changes nothing.
+    wrote, a folder of your own, or the word `shipped`: the data that come with Marquee. Numbers of MovieLens
+    get their namespace: ml:296, ml100k:56. An import that was killed goes on where it was; importing again
+    changes nothing.
+
+    A folder of your own holds ratings.csv (user_id, item_id, value, maybe event_time) and items.csv (item_id,
+    title, maybe year, genres, text, ...), or both as .parquet, and maybe images in posters/; ids stay as they
+    are. docs/cli.md ("Importing") has every column.
 
     \b
     Examples:
       marquee data import shipped --wait
       tar xf model_store/data/ml-latest-small.tar.xz && marquee data import ml-latest-small --dry-run
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
       marquee data import shipped --posters "$MARQUEE_DATA/posters" --rate 5000 --json
     """
     from deploy.data.importing import DataImport, Watcher
@@ -119,10 +128,15 @@ def import_(
     if as_json:
         print_json(report)
         return
-    del report["refused_posters"]
-    out().print(
-        table("checked, nothing sent" if dry_run else "imported", ("what", "value"), list(report.items()))
-    )
+    title = "checked, nothing sent" if dry_run else "imported"
+    out().print(table(title, ("what", "value"), imported_rows(report)))
+
+
+def imported_rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What an import says to people: nothing that is empty, and of zeros those that say what was sent."""
+    told = {"items", "ratings"} | (set() if report["dry_run"] else {"items_sent", "ratings_sent"})
+    left_out = {"refused_posters", "dry_run"}  # named on stderr; in the title
+    return [(k, v) for k, v in report.items() if k not in left_out and (v or k in told)]
 
 
 @contextmanager
@@ -153,22 +167,27 @@ def _wait(settings: Settings, timeout: float, shown: Bars, interrupt: Interrupt)
 @click.option(
     "--until", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="cut-off, UTC"
 )
-@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="folder to write")
+@click.option("--out", "folder", required=True, type=GivenPath(path_type=Path), help="folder to write")
+@click.option("--force", is_flag=True, help="replace an earlier export that lies there")
 @AS_JSON
-def export(until: click.DateTime, folder: Path, as_json: bool) -> None:
+def export(until: click.DateTime, folder: Path, force: bool, as_json: bool) -> None:
     """Write user documents and films as Parquet: what `marquee train space` takes as it is.
 
     users.parquet holds user_id, item_id, value (null: taken back) and event_time_ms of every rating whose
-    event time is not after the cut-off; export.json the offsets and the fingerprint.
+    event time is not after the cut-off; export.json the offsets and the fingerprint. A folder that holds
+    anything is refused (exit code 2); --force replaces an earlier export, and nothing else.
 
     \b
-    Example:
+    Examples:
       marquee data export --until 2026-01-01 --out export
+      marquee data export --until 2026-02-01 --out export --force
     """
     from deploy.data.export import export as export_to
+    from deploy.data.export import require_free
 
     assert isinstance(until, datetime)
     until_ms = int(until.replace(tzinfo=UTC).timestamp() * 1000)
+    require_free(folder, force)  # told before anybody looks for Kafka
     with working("reading to the end", as_json) as tell:
         result = export_to(require_kafka(load_settings()), until_ms, folder, tell)
     from dataclasses import asdict

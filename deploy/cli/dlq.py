@@ -11,9 +11,14 @@ from deploy.cli.output import AS_JSON, out, print_json, table, working
 from deploy.cli.settings import load_settings, require_kafka
 from deploy.data.dead_letters import DeadLetter, dlq_topics, read_dead_letters
 from deploy.data.headers import from_ms
+from deploy.moments import moment
 from streaming.exceptions import NotFoundError
 
 TOPIC = click.option("--topic", help="ratings, items or a full name; all by default")
+REPLAYED = (
+    "the dead letters stay where they are; what is refused again is one more beside the old one, and"
+    " `marquee dlq list` says under times how often each record was refused"
+)
 DUMPED = 4_096
 """Bytes of a value that `show` prints."""
 
@@ -39,16 +44,21 @@ def command() -> None:
 def list_(topic: str | None, limit: int, as_json: bool) -> None:
     """Refused records by topic and reason, and the newest of them with their places.
 
+    A record that is refused again, as after a replay, is a further dead letter: `times` says how often each
+    was refused.
+
     \b
     Example:
       marquee dlq list --topic items --limit 10 --json
     """
     settings = require_kafka(load_settings())
     reasons: Counter[tuple[str, str]] = Counter()
+    times: Counter[bytes] = Counter()
     newest: list[DeadLetter] = []
     with working("reading dead letters", as_json):
         for letter in read_dead_letters(settings, dlq_topics(settings, topic)):
             reasons[letter.topic, letter.reason] += 1
+            times[letter.identity] += 1
             newest.append(letter)
             if len(newest) >= 4 * limit + 1_000:
                 newest = sorted(newest, key=_when)[-limit:]
@@ -56,7 +66,12 @@ def list_(topic: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         counted = [{"topic": t, "reason": r, "count": n} for (t, r), n in reasons.most_common()]
         print_json(
-            {"total": reasons.total(), "reasons": counted, "newest": [letter_json(one) for one in newest]}
+            {
+                "total": reasons.total(),
+                "records": len(times),
+                "reasons": counted,
+                "newest": [letter_json(one) | {"times": times[one.identity]} for one in newest],
+            }
         )
         return
     if not reasons:
@@ -70,13 +85,31 @@ def list_(topic: str | None, limit: int, as_json: bool) -> None:
             str(one.partition),
             str(one.offset),
             one.place,
-            from_ms(one.refused_ms).isoformat(),
+            moment(one.refused_ms),
+            times[one.identity],
             one.reason,
         )
         for one in newest
     ]
     out().print(
-        table("newest", ("topic", "partition", "offset", "came from", "refused at", "reason"), listed)
+        table(
+            "newest",
+            ("topic", "partition", "offset", "came from", "refused at", "times", "reason"),
+            listed,
+            right=[5],
+        )
+    )
+    if again := refused_again(times):
+        out().print(again, markup=False, highlight=False, soft_wrap=True)
+
+
+def refused_again(times: Counter[bytes]) -> str:
+    """How many dead letters are of records that others are of as well; empty where there are none."""
+    if times.total() == len(times):
+        return ""
+    return (
+        f"{times.total():,} dead letters are of {len(times):,} records: some were sent or replayed again,"
+        " and refused again"
     )
 
 
@@ -104,6 +137,7 @@ def show(topic: str, partition: int, offset: int, as_json: bool) -> None:
         print_json(plain)
     else:
         headers = [f"{name}: {value}" for name, value in plain.pop("headers").items()]
+        plain["refused_at"] = moment(letter.refused_ms)
         rows = [(name, str(value)) for name, value in plain.items()] + [("headers", "\n".join(headers))]
         out().print(table("dead letter", ("what", "value"), rows))
 
@@ -125,7 +159,8 @@ def replay(
 ) -> None:
     """Send dead letters again as they came: bytes, headers, event time and ce_id. Twice is harmless.
 
-    A film of which a newer valid version is there is passed over: the old one would replace it.
+    A film of which a newer valid version is there is passed over: the old one would replace it. Dead letters
+    stay until their retention ends: what is refused again is one more, which `dlq list` counts under `times`.
 
     \b
     Examples:
@@ -155,6 +190,8 @@ def replay(
     else:
         title = "would be sent" if dry_run else "replayed"
         out().print(table(title, ("what", "count"), list(asdict(result).items()), right=[1]))
+        if result.sent and not dry_run:
+            out().print(REPLAYED, markup=False, highlight=False, soft_wrap=True)
 
 
 def letter_json(letter: DeadLetter) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from deploy.cli import output
+from deploy.cli.paths import GivenPath
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = GivenPath(exists=True, dir_okay=False, path_type=Path)
+FOLDER = GivenPath(file_okay=False, path_type=Path)
 MOST_PLACES = 200
 """What the first stage retrieves."""
 
@@ -28,9 +29,11 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--train", type=FILE, required=True, help="ratings to learn from (.csv, .dat, tabs; .gz)")
+@click.option("--train", type=FILE, required=True, help="ratings to learn from, see below")
 @click.option("--test", type=FILE, required=True, help="ratings to score on, in the same form or another")
-@click.option("--items", type=FILE, required=True, help="films: movies.csv, movies.dat or u.item")
+@click.option(
+    "--items", type=FILE, required=True, help="films: movies.csv, movies.dat, u.item, or your own items"
+)
 @click.option("--dim", type=click.IntRange(8, 2048), help="of the space; else chosen on validation")
 @click.option("--rerank/--no-rerank", default=True, show_default=True, help="train a re-ranker too")
 @click.option("--seed", default=0, show_default=True, help="of validation cuts and of the re-ranker")
@@ -54,6 +57,10 @@ def served(
     and calibration of the lists. A film counts as found where the test rating is 4 or more. Dimension,
     lambda, neutral weight and like threshold are chosen on a validation part of --train, by NDCG@10.
 
+    Files of ratings are those of MovieLens (.csv with userId, .dat, tabs between; also .gz) or your own (.csv
+    or .parquet with user_id, item_id, value; docs/cli.md, "Importing"); so are those of films. The three may
+    have different forms: numbers of MovieLens are then the ids ml:1, ml:2, ...
+
     Exit code 2: a file is missing or bad; the message names file and row.
 
     \b
@@ -65,13 +72,16 @@ def served(
       marquee evaluate served --train train.csv --test test.csv --items ml-latest-small/movies.csv --k 20
     """
     from trainer.data.folder import read_files
+
+    # first, since what follows loads torch, which takes longer than to find a bad row
+    files = read_files(train, test, items)
     from trainer.evaluation.report import evaluate_served
     from trainer.evaluation.served_report import table_of, write_report
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    found = evaluate_served(read_files(train, test, items), dim, rerank, seed, say, k)
+    found = evaluate_served(files, dim, rerank, seed, say, k)
     if out is not None:
         for path in write_report(found, f"Quality of what is served, {test.name}", out):
             say(f"written: {path}")

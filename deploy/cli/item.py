@@ -13,6 +13,7 @@ import click
 from deploy.cli.client import GatewayClient
 from deploy.cli.ids import removable_id, some_id
 from deploy.cli.output import AS_JSON, err, out, print_json, table
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from streaming.events import Item
 from streaming.exceptions import MarqueeError
@@ -48,7 +49,7 @@ def command() -> None:
 @click.option("--language", "languages", multiple=True, help="repeat for more")
 @click.option("--poster-url", help="kept as it is; not fetched")
 @click.option(
-    "--poster", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="image, at most 5 MB"
+    "--poster", type=GivenPath(exists=True, dir_okay=False, path_type=Path), help="image, at most 5 MB"
 )
 @click.option(
     "--from", "source", type=click.File("r"), help="a JSON file of fields, - for stdin; options win"

@@ -15,6 +15,7 @@ from deploy.cli.model_signing import keygen, sign_
 from deploy.cli.model_tidy import diff, rm
 from deploy.cli.model_tune import tune_
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.packages import package_errors, package_sources, trust
 from model_store import Package, build, find_source, list_built, list_sources, locate, signer_of, verify
@@ -35,7 +36,7 @@ NONE = "-"
 
 SOURCES = click.option(
     "--packages",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     help="folder of source packages; default $MARQUEE_HOME/packages, then those that come with Marquee",
 )
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from deploy.cli.output import AS_JSON, out, print_json
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.packages import package_errors
 from model_store import Package, PackageNotFoundError, generate_key, locate, sign_package
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = GivenPath(path_type=Path, dir_okay=False)
 
 
 @click.command()

@@ -8,6 +8,7 @@ import threading
 import click
 
 from deploy.cli.output import AS_JSON, bars, out, print_json, table
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings, require_kafka
 from deploy.cli.stopping import INTERRUPTED
 
@@ -18,6 +19,7 @@ from deploy.cli.stopping import INTERRUPTED
 @click.option(
     "--from",
     "source",
+    type=GivenPath(),
     default="shipped",
     show_default=True,
     help="shipped, a folder of ratings (MovieLens or an export), or a recording (.jsonl)",

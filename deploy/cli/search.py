@@ -11,6 +11,7 @@ import click
 from deploy.cli.client import GatewayClient
 from deploy.cli.films import film_table
 from deploy.cli.output import AS_JSON, out, print_json
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 
 
@@ -18,7 +19,7 @@ from deploy.cli.settings import load_settings
 @click.argument("text", default="")
 @click.option(
     "--poster",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenPath(exists=True, dir_okay=False, path_type=Path),
     help="a JPEG, PNG or WebP of at most 5 MB",
 )
 @click.option("-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="how many films")
@@ -43,7 +44,7 @@ def command(
 
     \b
     Examples:
-      marquee search "a hacker learns that the world is a simulation"
+      marquee search "samurai defend a village from bandits"
       marquee search "the matrix" -k 3 --json
       marquee search "a girl looks for her dragon" --poster model_store/data/frames/sintel.webp
     """

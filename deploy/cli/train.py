@@ -12,6 +12,7 @@ import click
 
 from deploy.cli import train_vit
 from deploy.cli.output import AS_JSON, bars
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
@@ -40,8 +41,9 @@ def command() -> None:
 
     \b
     Examples:
-      marquee train space --data shipped --version 4
-      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 4
+      marquee train space --data shipped --version 6
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 6
       marquee train space --data shipped --name film-space --out packages
       marquee train vit --data "$MARQUEE_DATA" --version 3
     """
@@ -52,12 +54,16 @@ command.add_command(train_vit.vit)
 
 @command.command()
 @click.option(
-    "--data", default="shipped", show_default=True, help="folder (MovieLens or an export), or: shipped"
+    "--data",
+    type=GivenPath(),
+    default="shipped",
+    show_default=True,
+    help="folder (MovieLens, an export, or your own: ratings and items as .csv or .parquet), or: shipped",
 )
 @click.option(
     "--out",
     "target",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     help="folder of packages to write <name>/<version> into; default $MARQUEE_HOME/packages",
 )
 @click.option("--name", default="item-encoder", show_default=True)
@@ -128,7 +134,7 @@ command.add_command(train_vit.vit)
 )
 @click.option(
     "--texts",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="folder of plots/ and poster_map.csv: plots and people of MovieLens films that lack them",
 )
 @click.option(
@@ -149,12 +155,12 @@ command.add_command(train_vit.vit)
 )
 @click.option(
     "--posters",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="for the fusion encoder: folder of poster_map.csv and posters/; for own data of images named by id",
 )
 @click.option(
     "--work",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     help="of checkpoints and logs of the fusion; what stopped there is resumed; "
     "default $MARQUEE_HOME/training/...",
 )
@@ -200,25 +206,38 @@ def space(
     (docs/train.md). Text and image models from elsewhere become part of the package.
     The same data, options and seed give the same package.
 
+    A folder of your own is one that `data import` takes: ratings.csv (user_id, item_id, value, maybe
+    event_time) and items.csv (item_id, title, ...), or both as .parquet (docs/cli.md, "Importing").
+    Exit code 2: options or data are bad, the message names file and row; 4: the version exists already.
+
     \b
     Examples:
-      marquee train space --version 4
-      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 4
-      marquee train space --text-model bert-base-uncased --version 4
-      marquee train space --image-model google/vit-base-patch16-224 --posters "$MARQUEE_DATA" --version 4
+      marquee train space --version 6
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
+      marquee train space --poster-model poster-encoder@2 --posters "$MARQUEE_DATA" --version 6
+      marquee train space --text-model bert-base-uncased --version 6
+      marquee train space --image-model google/vit-base-patch16-224 --posters "$MARQUEE_DATA" --version 6
     """
     fusion = bool(poster_model or image_model)
+    from trainer.data.checking import check_data
+
     if poster_model and image_model:
         raise click.UsageError("--poster-model and --image-model both name the ViT: leave one out")
     if (posters or work) and not fusion:
         raise click.UsageError(
             "--posters and --work belong to the fusion encoder: add --poster-model or --image-model"
         )
-    from trainer.space import SpaceOptions, train_space, write_package
-
     settings = load_settings()
     home = settings.home.absolute()
     root = target or home / "packages"
+    with package_errors(), bars(as_json) as progress:
+        # what is wrong with the words or the data is told at once: torch alone takes seconds to load
+        check_new(settings, root, name, version)
+        progress.update("checking the data", 0, 1)
+        check_data(data)
+        progress.update("checking the data", 1, 1)
+    from trainer.space import SpaceOptions, train_space, write_package
+
     options = SpaceOptions(
         dim=dim,
         regularisation=regularisation,
@@ -247,7 +266,6 @@ def space(
         options = replace(options, work=str(home / "training" / f"{name}-{version}-{asked}"))
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_new(settings, root, name, version)
         package = write_package(train_space(data, name, version, options, progress.update), root)
     what_next = f"; `marquee model build {package.path}` makes it ready to serve"
     show_trained(package, time.monotonic() - started, as_json, what_next)

@@ -8,17 +8,18 @@ from pathlib import Path
 import click
 
 from deploy.cli.output import AS_JSON, bars
+from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = GivenPath(path_type=Path, file_okay=False)
 
 
 @click.command("vit")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=GivenPath(path_type=Path, file_okay=False, exists=True),
     envvar="MARQUEE_DATA",
     default=Path("../shared/data"),
     show_default=True,
@@ -92,22 +93,24 @@ def vit(
 
     \b
     Example:
+      export MARQUEE_DATA=../shared/data      # where your data lie: docs/train.md
       marquee train vit --data "$MARQUEE_DATA" --version 3 --epochs 40
 
     Exit code 2: a table, poster or weight file is missing or bad; the message names file and row.
     """
+    settings = load_settings()
+    home = settings.home.absolute()
+    root = target or home / "packages"
+    with package_errors():
+        check_new(settings, root, name, version)  # before torch is loaded, which takes seconds
     from handlers.vit import ViTConfig
     from streaming.cache import cache_folder
     from trainer.exceptions import TrainingError
     from trainer.vision import run_training
     from trainer.vision.options import ViTOptions
 
-    settings = load_settings()
-    home = settings.home.absolute()
-    root = target or home / "packages"
     started = time.monotonic()
     with package_errors(), bars(as_json) as progress:
-        check_new(settings, root, name, version)
         try:
             model = ViTConfig(width=width, depth=depth, heads=max(1, width // 64))
             options = ViTOptions.of(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from deploy.cli.output import out, print_json, table
 from deploy.packages import package_sources
 from streaming.settings import Settings
@@ -18,12 +20,15 @@ def check_new(settings: Settings, root: Path, name: str, version: str) -> None:
 
     Raises:
         PackageExistsError: that version is there already.
-        ModelStoreError: name or version cannot be used.
+        click.BadParameter: name or version cannot be used.
     """
-    from model_store import PackageExistsError
+    from model_store import ModelStoreError, PackageExistsError
     from model_store.manifest import check_names
 
-    check_names(name, version)
+    try:
+        check_names(name, version)
+    except ModelStoreError as error:
+        raise click.BadParameter(str(error), param_hint="--name, --version") from None
     built = [] if "://" in settings.models else [Path(settings.models)]
     for place in dict.fromkeys((root, *package_sources(settings), *built)):
         if (place / name / version).exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,14 @@ class DeadLetter:
     value: bytes | None
     headers: Headers
     """As the record came, those of the DLQ taken off."""
+
+    @property
+    def identity(self) -> bytes:
+        """Equal for one record however often it is refused: by topic, key, value and ``ce_id``."""
+        event_id = dict(self.headers).get("ce_id")
+        parts = (self.source_topic.encode(), self.key, self.value, event_id)
+        told = b"".join(b"-" if part is None else b"%d:%b" % (len(part), part) for part in parts)
+        return hashlib.sha256(told).digest()
 
     @property
     def place(self) -> str:
@@ -133,16 +142,14 @@ def replay(
     """
     names, result = TopicNames(settings.namespace), ReplayResult()
     films: Films | None = None
-    sent: set[tuple[str, bytes | None, bytes | None, str]] = set()
+    sent: set[bytes] = set()
     sender = Sender(settings, "marquee-replay", check=check)
     for letter in letters:
         result.selected += 1
-        event_id = dict(letter.headers).get("ce_id") or b""
-        identity = (letter.source_topic, letter.key, letter.value, event_id.decode(errors="replace"))
-        if identity in sent:
+        if letter.identity in sent:
             result.repeated += 1
             continue
-        sent.add(identity)
+        sent.add(letter.identity)
         if letter.source_topic == names.items:
             films = films or _films(settings)
             if superseded(letter, films):

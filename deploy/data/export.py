@@ -63,6 +63,9 @@ class ExportResult:
     until_ms: int
     fingerprint: str = ""
     users: int = 0
+    """With a rating in the file."""
+    users_without_ratings: int = 0
+    """Known, but of whom no rating is in the file: all taken back, or after the cut-off."""
     ratings: int = 0
     left_out: int = 0
     """Ratings after the cut-off."""
@@ -78,7 +81,7 @@ class ExportResult:
 def export(
     settings: Settings, until_ms: int, out: Path, step: Callable[[str], None] = lambda _: None
 ) -> ExportResult:
-    """Write ``out`` (a folder that must not exist yet, or an earlier export, which is replaced).
+    """Write ``out`` (a folder that does not exist yet or is empty, or an earlier export, which is replaced).
 
     A user document holds each film's newest rating: one that is newer than ``until_ms`` is left out, it
     does not bring the older one back. The folder is written aside and renamed.
@@ -87,8 +90,7 @@ def export(
         ConfigurationError: ``out`` exists and is no export.
         KafkaUnavailableError: the topics cannot be read to their ends.
     """
-    if out.exists() and not (out / MANIFEST_FILE).is_file():
-        raise ConfigurationError(f"{out} exists and is no earlier export; name another folder")
+    require_free(out, replace=True)
     names = TopicNames(settings.namespace)
     result = ExportResult(SCHEMA, str(out), until_ms, users_topic=names.users, items_topic=names.items)
     result.exported_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -109,6 +111,22 @@ def export(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return result
+
+
+def require_free(out: Path, replace: bool) -> None:
+    """Whether an export may be written to ``out``; an earlier one only goes where somebody says ``replace``.
+
+    Raises:
+        ConfigurationError: something lies there.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / MANIFEST_FILE).is_file():
+        raise ConfigurationError(f"{out} exists and is no earlier export; name another folder")
+    if not replace:
+        raise ConfigurationError(
+            f"{out} holds an earlier export; name another folder, or --force to replace it"
+        )
 
 
 def _newest(reader: TopicReader, partitions: int) -> dict[str, Record]:
@@ -137,13 +155,17 @@ def _write_users(
                 result.users_offsets[str(partition)] = reader.ends[partition]
             for user_id in sorted(newest):
                 ratings = decode_user(newest[user_id].value or b"")
-                result.users += 1
+                before = result.ratings
                 for item_id, (value, at) in sorted(ratings.items()):
                     if at > result.until_ms:
                         result.left_out += 1
                         continue
                     result.ratings += value is not None
                     yield {"user_id": user_id, "item_id": item_id, "value": value, "event_time_ms": at}
+                if result.ratings > before:
+                    result.users += 1
+                else:
+                    result.users_without_ratings += 1
 
     _write(path, USERS_SCHEMA, rows())
 

@@ -65,7 +65,7 @@ RECOMMENDATIONS: dict[str, Any] = {
 }
 FEEDBACK = {"recommendation_id": RECOMMENDATIONS["recommendation_id"], "item_id": "ml:593", "kind": "click"}
 SIMILAR = {"item_id": "ml:296", "space": "item-encoder-1-mean-a1b2c3", "items": [_RECOMMENDED]}
-SEARCH = {"text": "a hacker learns that the world is a simulation", "k": 5, "genre": "Sci-Fi"}
+SEARCH = {"text": "samurai defend a village from bandits", "k": 5, "genre": "Drama"}
 FOUND = {
     "space": "item-encoder-1-mean-a1b2c3",
     "titled": 0,

@@ -115,3 +115,15 @@ def test_no_gateway_says_how_to_start_one(bare_settings: Settings) -> None:
     with GatewayClient(settings) as client, pytest.raises(MarqueeError, match="marquee stack up") as caught:
         client.item("i")
     assert caught.value.exit_code == 3
+
+
+def test_no_key_at_all_is_told_as_such(server: Server) -> None:
+    settings, _, answers = server
+    answers.append((401, {"title": "no"}))
+    keyless = settings.gateway.model_copy(update={"api_key": SecretStr("")})
+    with (
+        GatewayClient(settings.model_copy(update={"gateway": keyless})) as gateway,
+        pytest.raises(MarqueeError, match="none is known here: run where the stack was started") as caught,
+    ):
+        gateway.genres()
+    assert caught.value.exit_code == 2
