@@ -67,7 +67,9 @@ command.add_command(train_vit.vit)
     help="folder of packages to write <name>/<version> into; default $MARQUEE_HOME/packages",
 )
 @click.option("--name", default="item-encoder", show_default=True)
-@click.option("--version", default="1", show_default=True)
+@click.option(
+    "--version", default="1", show_default=True, help="one that is not there yet: none is overwritten"
+)
 @click.option("--dim", callback=_auto, default="auto", show_default=True, help="of the vectors")
 @click.option(
     "--lambda",
@@ -219,6 +221,7 @@ def space(
       marquee train space --image-model google/vit-base-patch16-224 --posters "$MARQUEE_DATA" --version 6
     """
     fusion = bool(poster_model or image_model)
+    from model_store import find_source
     from trainer.data.checking import check_data
 
     if poster_model and image_model:
@@ -233,6 +236,8 @@ def space(
     with package_errors(), bars(as_json) as progress:
         # what is wrong with the words or the data is told at once: torch alone takes seconds to load
         check_new(settings, root, name, version)
+        if poster_model not in ("", "random"):
+            find_source(poster_model)
         progress.update("checking the data", 0, 1)
         check_data(data)
         progress.update("checking the data", 1, 1)

@@ -37,7 +37,9 @@ FOLDER = GivenPath(path_type=Path, file_okay=False)
     help="of checkpoints and logs; what stopped there is resumed; default $MARQUEE_HOME/training/...",
 )
 @click.option("--name", default="poster-encoder", show_default=True)
-@click.option("--version", default="1", show_default=True)
+@click.option(
+    "--version", default="1", show_default=True, help="one that is not there yet: none is overwritten"
+)
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=30, show_default=True, help="at most")
 @click.option(
     "--patience",

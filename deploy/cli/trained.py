@@ -18,19 +18,25 @@ if TYPE_CHECKING:
 def check_new(settings: Settings, root: Path, name: str, version: str) -> None:
     """Before the work, not after it: in ``root``, among all sources that commands find, among what is built.
 
+    A shipped version may be made again in a folder of one's own (``root``), not where it would stand before
+    the shipped one and be taken for it.
+
     Raises:
         PackageExistsError: that version is there already.
         click.BadParameter: name or version cannot be used.
     """
     from model_store import ModelStoreError, PackageExistsError
     from model_store.manifest import check_names
+    from model_store.store import source_roots
 
     try:
         check_names(name, version)
     except ModelStoreError as error:
         raise click.BadParameter(str(error), param_hint="--name, --version") from None
     built = [] if "://" in settings.models else [Path(settings.models)]
-    for place in dict.fromkeys((root, *package_sources(settings), *built)):
+    sources = package_sources(settings)
+    shadowed = source_roots() if root in sources else []
+    for place in dict.fromkeys((root, *sources, *shadowed, *built)):
         if (place / name / version).exists():
             raise PackageExistsError(
                 f"{name}@{version} exists in {place}; choose another --version, none is overwritten"

@@ -61,6 +61,23 @@ def test_a_version_that_is_there_is_told_before_the_work(home: Path) -> None:
     assert (error.exit_code, "item-encoder@9 exists" in str(error)) == (4, True)
 
 
+@pytest.mark.parametrize(("kind", "version"), [("space", "5"), ("vit", "2")])
+def test_a_shipped_version_is_there_too(kind: str, version: str, home: Path) -> None:
+    words = [kind, "--version", version, *(["--data", str(home)] if kind == "vit" else [])]
+    error = CliRunner().invoke(train.command, words).exception
+    assert isinstance(error, MarqueeError)
+    assert (error.exit_code, f"encoder@{version} exists" in str(error)) == (4, True)
+    # in a folder of one's own it stands in nobody's way: on to what takes time, which cannot be loaded here
+    error = CliRunner().invoke(train.command, [*words, "--out", str(home / "own")]).exception
+    assert isinstance(error, ImportError)
+
+
+def test_a_poster_model_that_there_is_not_is_told_before_the_work(home: Path) -> None:
+    error = CliRunner().invoke(train.command, ["space", "--version=9", "--poster-model=none@3"]).exception
+    assert isinstance(error, MarqueeError)
+    assert (error.exit_code, "none@3" in str(error)) == (5, True)
+
+
 def test_bad_data_are_told_before_the_work(home: Path) -> None:
     (home / "ratings.csv").write_text("user_id,item_id,value,event_time\nann,a,4,\nann,a,4,yesterday\n")
     (home / "items.csv").write_text("item_id,title\na,A\n")
