@@ -56,4 +56,11 @@ def command(hours: float | None, against: str | None, as_json: bool) -> None:
             out().print(table(title, columns, cells, right=range(2, 7)))
     if not rates:
         out().print("nothing was answered yet")
-    out().print(f"{joined.unmatched()} events belong to no answer, {passed_over} records could not be read")
+    out().print(left_out(joined.unmatched(), passed_over))
+
+
+def left_out(unmatched: int, unreadable: int) -> str:
+    """What is in no rate, in words."""
+    events = "1 event belongs" if unmatched == 1 else f"{unmatched:,} events belong"
+    records = "1 record" if unreadable == 1 else f"{unreadable:,} records"
+    return f"{events} to no answer, {records} could not be read"

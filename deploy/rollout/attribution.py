@@ -117,7 +117,11 @@ def kpis(joined: Joined, alpha: float = 0.05) -> list[Kpi]:
 
 
 def differences(joined: Joined, against: str, alpha: float = 0.05) -> list[Kpi]:
-    """Rates of every other space less those of ``against``, each user of either counted as independent."""
+    """Rates of every other space less those of ``against``, each user of either counted as independent.
+
+    The bounds are put together from those of the two rates, which need not lie evenly around them: Newcombe
+    (1998), Interval estimation for the difference between independent proportions, Statist. Med. 17.
+    """
     rows = []
     for space in joined.spaces():
         if space == against:
@@ -125,21 +129,33 @@ def differences(joined: Joined, against: str, alpha: float = 0.05) -> list[Kpi]:
         for kind in KINDS:
             one, other = joined.by_user(space, kind), joined.by_user(against, kind)
             first, second = clustered(one, alpha), clustered(other, alpha)
-            width = math.hypot((first.high - first.low) / 2, (second.high - second.low) / 2)
             gap = first.estimate - second.estimate
+            below = math.hypot(first.estimate - first.low, second.high - second.estimate)
+            above = math.hypot(first.high - first.estimate, second.estimate - second.low)
             given = sum(answers for _, answers in one.values())
-            low, high = max(-1.0, gap - width), min(1.0, gap + width)
+            low, high = max(-1.0, gap - below), min(1.0, gap + above)
             rows.append(Kpi(space, kind, len(one), given, gap, low, high))
     return rows
 
 
 def clustered(users: Mapping[str, tuple[int, int]], alpha: float) -> Interval:
-    """A rate over all answers, with the interval of a ratio whose clusters are users."""
+    """A rate over all answers, with the interval of a ratio whose clusters are users.
+
+    Where nothing happened, or always, users do not vary and that interval would be a point. The open side is
+    then bounded as a proportion of users is, 1 - (alpha/2)^(1/n): Clopper and Pearson (1934), Biometrika 26;
+    for a one-sided 95% it is the rule of three, 3/n (Hanley and Lippman-Hand, 1983, JAMA 249). n is how many
+    users of equally many answers these are worth if all answers to one user are alike: (sum of
+    answers)^2 / (sum of their squares), Kish (1965), Survey Sampling.
+    """
     total = sum(given for _, given in users.values())
     if len(users) < FEWEST_USERS or not total:
         share = sum(had for had, _ in users.values()) / total if total else math.nan
         return Interval(share, -math.inf, math.inf)
     rate = sum(had for had, _ in users.values()) / total
+    if rate in (0.0, 1.0):
+        worth = total**2 / sum(given**2 for _, given in users.values())
+        open_side = 1 - (alpha / 2) ** (1 / worth)
+        return Interval(rate, 0.0, open_side) if rate == 0.0 else Interval(rate, 1 - open_side, 1.0)
     count = len(users)
     spread = sum((had - rate * given) ** 2 for had, given in users.values()) * count / (count - 1)
     half = float(stats.t.ppf(1 - alpha / 2, count - 1)) * math.sqrt(spread) / total

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.cli.kpi import left_out
 from deploy.rollout.attribution import Joined, ServedRecord, clustered, differences, kpis
 from streaming.events import InvalidEventError
 from streaming.events.feedback import Feedback, FeedbackKind, check_feedback
@@ -75,6 +76,57 @@ def test_one_user_says_nothing_of_others() -> None:
     found = clustered({"u": (1, 4)}, 0.05)
     assert (found.estimate, found.low, found.high) == (0.25, -math.inf, math.inf)
     assert math.isnan(clustered({}, 0.05).estimate)
+
+
+def test_what_never_happened_may_still_happen() -> None:
+    """No event in 1,948 answers to 200 users is no rate of exactly 0: the rule of three over users."""
+    never = {str(n): (0, 10 if n % 2 else 9) for n in range(200)}
+    found = clustered(never, 0.05)
+    assert (found.estimate, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 200), rel=0.02)
+    assert clustered(never, 0.1).high == pytest.approx(3 / 200, rel=0.03)
+    always = clustered({user: (given, given) for user, (_, given) in never.items()}, 0.05)
+    assert (always.estimate, always.high) == (1.0, 1.0)
+    assert always.low == pytest.approx(1 - found.high)
+    # one who asked for nearly all of them is nearly the only one who was asked
+    assert clustered({"much": (0, 1_000), "a": (0, 1), "b": (0, 1)}, 0.05).high > 0.9
+
+
+def test_the_bound_of_what_never_happened_holds() -> None:
+    """Also where whoever does it at all does it always: the true rate is outside as rarely as is said."""
+    rng = np.random.default_rng(run_seed())
+    for truth in (0.01, 0.03):
+        runs, users = 1_000, 100
+        wrong = 0
+        for likes in rng.binomial(1, truth, (runs, users)):
+            found = clustered({str(n): (5 * int(one), 5) for n, one in enumerate(likes)}, 0.05)
+            wrong += found.estimate == 0.0 and found.high < truth
+        assert wrong / runs <= 0.025 + 4 * math.sqrt(0.025 * 0.975 / runs)
+
+
+def test_a_difference_from_what_never_happened_is_open_on_its_side() -> None:
+    joined = Joined()
+    for n in range(120):
+        joined.served(answer(n, "old" if n % 2 else "new", f"u{n}"))
+        if n % 4 == 1:
+            joined.happened(event(n, "a"))
+    (gap,) = [row for row in differences(joined, "old") if row.kind == "like"]
+    of = {row.space: row for row in kpis(joined) if row.kind == "like"}
+    assert (of["new"].estimate, gap.estimate) == (0.0, -0.5)
+    assert gap.low == pytest.approx(-of["old"].high)
+    assert gap.high == pytest.approx(-0.5 + math.hypot(of["new"].high, 0.5 - of["old"].low))
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "unreadable", "said"),
+    [
+        (1, 1, "1 event belongs to no answer, 1 record could not be read"),
+        (0, 0, "0 events belong to no answer, 0 records could not be read"),
+        (1_948, 2, "1,948 events belong to no answer, 2 records could not be read"),
+    ],
+)
+def test_what_is_left_out_is_said_in_words(unmatched: int, unreadable: int, said: str) -> None:
+    assert left_out(unmatched, unreadable) == said
 
 
 @pytest.mark.parametrize(
