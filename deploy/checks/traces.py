@@ -1,8 +1,11 @@
-"""What is left of an erased user: decoded records of every topic and the bytes of every local file."""
+"""What is left of an erased user: in decoded records of every topic and in every local file.
+
+Users and films may share ids, so a trace is an id where a user's can stand: which places those are,
+:mod:`deploy.checks.places` says of topics and :mod:`deploy.checks.stored` of files.
+"""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -10,21 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from confluent_kafka import KafkaException
 
+from deploy.checks.places import Places, places, record_mentions
 from deploy.checks.proven import ProvenFiles
 from deploy.checks.reading import Record, TopicReader, quiet_admin
-from streaming.events.codec import content_type
+from deploy.checks.stored import MILVUS_FOLDER, holds_no_ids, stored_mentions
 from streaming.exceptions import UnavailableError
 from streaming.kafka.answers import answered
 from streaming.settings import Settings
 
 DAY_MS = 86_400_000
-CHUNK = 2**20
 KAFKA_FOLDER = "kafka"
 """Of a local stack; its records are searched as topics."""
-MILVUS_FOLDER = "milvus"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Traces:
     files_searched: int = 0
     files_proven: int = 0
     """Left out although bytes in them look like the id: they are what a package's manifest says."""
+    files_without_ids: int = 0
+    """Left out: compiled engines, indexes of vectors and posters."""
     traces: list[Trace] = field(default_factory=list)
 
     @property
@@ -63,6 +66,10 @@ class Traces:
         looked = f"{self.records_searched:,} records and {self.files_searched:,} files searched"
         if self.files_proven:
             looked += f" ({self.files_proven:,} left out that are a package's, by its checksums)"
+        if self.files_without_ids:
+            looked += (
+                f" ({self.files_without_ids:,} left out that are engines, indexes of vectors or posters)"
+            )
         if not self.traces:
             return f"{looked}: nothing is left"
         if self.all_end:
@@ -92,13 +99,14 @@ def find_traces(settings: Settings, user_id: str, step: Callable[[str], None] = 
         UnavailableError: Kafka does not answer.
     """
     result = Traces()
+    where = places(settings)
     for topic, partitions in _topics(settings).items():
         step(f"searching {topic}")
         found = _Found()
         with TopicReader(settings, topic, range(partitions)) as reader:
             for record in reader.read_on():
                 result.records_searched += 1
-                _look(record, user_id, found)
+                _look(record, user_id, where(topic), found)
         if found.count:
             what = "records" if found.values or not found.tombstone_ms else "records, followed by a tombstone"
             result.traces.append(Trace(topic, what, found.count, _topic_end(settings, topic, found)))
@@ -112,47 +120,22 @@ def search_files(settings: Settings, user_id: str, result: Traces) -> None:
     proven = ProvenFiles(settings.home)
     erased_by = _iso(int(time.time() * 1000) + int(settings.erasure.deadline_days * DAY_MS))
     for path in _files(settings.home):
+        relative = path.relative_to(settings.home)
+        if holds_no_ids(relative, path):
+            result.files_without_ids += 1
+            continue
         result.files_searched += 1
-        if count := file_mentions(path, user_id):
-            if proven.holds(path):
-                result.files_proven += 1
-                continue
-            relative = path.relative_to(settings.home)
+        what, count = stored_mentions(path, user_id)
+        if count and proven.holds(path):
+            result.files_proven += 1
+        elif count:
             # Milvus Lite keeps deleted rows until its collection is rebuilt, which the deadline forces
             ends = erased_by if MILVUS_FOLDER in relative.parts else None
-            result.traces.append(Trace(str(relative), "bytes of a file", count, ends))
+            result.traces.append(Trace(str(relative), what, count, ends))
 
 
-def mentions(value: Any, user_id: str) -> bool:
-    """Whether a decoded value holds the id as a string, anywhere, keys included."""
-    if isinstance(value, str):
-        return value == user_id
-    if isinstance(value, dict):
-        return any(mentions(k, user_id) or mentions(v, user_id) for k, v in value.items())
-    return isinstance(value, list | tuple) and any(mentions(v, user_id) for v in value)
-
-
-def record_mentions(record: Record, user_id: str) -> bool:
-    """Whether key, headers or value of a record name the user; undecodable bytes are searched as text."""
-    plain = user_id.encode()
-    if record.key == plain or any(value == plain for _, value in record.headers):
-        return True
-    value = record.value
-    if not value:
-        return False
-    decoders: list[Callable[[bytes], Any]] = [msgspec.json.decode, msgspec.msgpack.decode]
-    if "msgpack" in content_type(record.headers):
-        decoders.reverse()
-    for decode in decoders:
-        try:
-            return mentions(decode(value), user_id)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            continue
-    return bool(_pattern(user_id).search(value))
-
-
-def _look(record: Record, user_id: str, found: _Found) -> None:
-    if not record_mentions(record, user_id):
+def _look(record: Record, user_id: str, where: Places, found: _Found) -> None:
+    if not record_mentions(record, user_id, where):
         return
     found.count += 1
     found.newest_ms = max(found.newest_ms, record.appended_ms)
@@ -206,32 +189,6 @@ def _files(home: Path) -> Iterator[Path]:
             continue
         if path.is_file():
             yield path
-
-
-def _pattern(user_id: str) -> re.Pattern[bytes]:
-    # not as a part of a longer id
-    return re.compile(rb"(?<![0-9A-Za-z_:-])" + re.escape(user_id.encode()) + rb"(?![0-9A-Za-z_:-])")
-
-
-def file_mentions(path: Path, user_id: str) -> int:
-    """How often the id stands in a file's bytes, alone."""
-    pattern, overlap, count = _pattern(user_id), len(user_id.encode()) + 1, 0
-    tail, whole = b"", False
-    try:
-        with path.open("rb") as content:
-            while chunk := content.read(CHUNK):
-                window = tail + chunk
-                # a match that could go on beyond this window is counted in the next one
-                edge = len(window) - 1 if len(chunk) == CHUNK else len(window)
-                start = 1 if tail else 0
-                count += sum(start <= m.start() and m.end() <= edge for m in pattern.finditer(window))
-                tail = window[-overlap:]
-                whole = len(chunk) == CHUNK
-            if whole:
-                count += sum(m.start() >= 1 and m.end() == len(tail) for m in pattern.finditer(tail))
-    except OSError:
-        return 0
-    return count
 
 
 def _iso(at_ms: int) -> str:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.checks import traces
+from deploy.checks import raw
+from deploy.checks.places import mentions, record_mentions
+from deploy.checks.raw import file_mentions
 from deploy.checks.reading import Record
-from deploy.checks.traces import Trace, Traces, file_mentions, mentions, record_mentions, search_files
+from deploy.checks.traces import Trace, Traces, search_files
 from model_store.manifest import Manifest, TrainingData, describe_files, write_manifest
 from streaming.settings import Settings
 
@@ -43,7 +45,7 @@ def test_a_file_is_searched_across_the_edges_of_its_chunks(
     path.write_bytes(content)
     want = file_mentions(path, "u1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(traces, "CHUNK", chunk)
+        patch.setattr(raw, "CHUNK", chunk)
         assert file_mentions(path, "u1") == want
     assert want == len(content.replace(b" ", b"\n").split(b"\n")) - len(
         [w for w in content.replace(b" ", b"\n").split(b"\n") if w != b"u1"]
