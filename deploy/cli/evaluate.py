@@ -9,6 +9,7 @@ import click
 
 from deploy.cli import output
 from deploy.cli.paths import GivenPath
+from trainer.reranker.few import FEW
 
 FILE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 FOLDER = GivenPath(file_okay=False, path_type=Path)
@@ -36,6 +37,13 @@ def command() -> None:
 )
 @click.option("--dim", type=click.IntRange(8, 2048), help="of the space; else chosen on validation")
 @click.option("--rerank/--no-rerank", default=True, show_default=True, help="train a re-ranker too")
+@click.option(
+    "--few-ratings",
+    type=click.IntRange(0),
+    default=FEW,
+    show_default=True,
+    help="as in `marquee train space`",
+)
 @click.option("--seed", default=0, show_default=True, help="of validation cuts and of the re-ranker")
 @click.option("--k", type=click.IntRange(1, MOST_PLACES), default=10, show_default=True, help="places scored")
 @click.option("--out", type=FOLDER, help="write result.json, result.md and result.png there too")
@@ -46,6 +54,7 @@ def served(
     items: Path,
     dim: int | None,
     rerank: bool,
+    few_ratings: int,
     seed: int,
     k: int,
     out: Path | None,
@@ -81,7 +90,7 @@ def served(
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    found = evaluate_served(files, dim, rerank, seed, say, k)
+    found = evaluate_served(files, dim, rerank, seed, say, k=k, few=few_ratings)
     if out is not None:
         for path in write_report(found, f"Quality of what is served, {test.name}", out):
             say(f"written: {path}")

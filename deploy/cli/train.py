@@ -16,6 +16,7 @@ from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
 from deploy.packages import package_errors
+from trainer.reranker.few import FEW
 
 LIMITS = {"dim": (2, 2048), "penalty": (1e-9, inf), "neutral": (0, 1), "like_threshold": (0.5, 5)}
 """Least and most of numbers that may be ``auto``; the others are from 0."""
@@ -135,6 +136,13 @@ command.add_command(train_vit.vit)
     help="train a re-ranker too; the package gets it where it proves better on validation",
 )
 @click.option(
+    "--few-ratings",
+    type=click.IntRange(0),
+    default=FEW,
+    show_default=True,
+    help="re-rank people of up to so many ratings by what beginners rate next; 50 where people go on rating",
+)
+@click.option(
     "--texts",
     type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="folder of plots/ and poster_map.csv: plots and people of MovieLens films that lack them",
@@ -190,6 +198,7 @@ def space(
     penalty: float,
     max_tokens: int,
     rerank: bool,
+    few_ratings: int,
     texts: Path | None,
     text_model: str,
     poster_model: str,
@@ -255,6 +264,7 @@ def space(
         penalty=penalty,
         max_tokens=max_tokens,
         rerank=rerank,
+        few_ratings=few_ratings,
         architecture="fusion" if fusion else "linear",
         texts=str(texts or ""),
         text_model=text_model,

@@ -16,8 +16,8 @@ from trainer.evaluation.ranking import Float64, rank_by
 from trainer.evaluation.report import figures
 from trainer.evaluation.served import ask, matrices, side_content, train_served
 from trainer.evaluation.statistics import paired
+from trainer.reranker.few import FEW
 from trainer.reranker.space import films_of
-from trainer.reranker.young import FEW
 from trainer.space.choice import RELEVANT
 from trainer.space.matrix import Interactions, interactions
 from trainer.space.options import AUTO, SpaceOptions

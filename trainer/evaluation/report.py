@@ -14,8 +14,8 @@ from trainer.evaluation.list_measures import background, measure_names, of_catal
 from trainer.evaluation.served import Answers, Served, ask, matrices, side_content, train_served
 from trainer.evaluation.statistics import bootstrap, paired
 from trainer.exceptions import TrainingError
+from trainer.reranker.few import FEW
 from trainer.reranker.space import Films, films_of
-from trainer.reranker.young import FEW
 from trainer.space.matrix import Interactions
 from trainer.space.options import AUTO, SpaceOptions
 from trainer.space.tuning import Say, tune

@@ -17,7 +17,7 @@ from trainer.evaluation.fusion import POSTER_MODEL, fusion_row
 from trainer.evaluation.ratings_row import ml_100k_ratings
 from trainer.evaluation.search import PACKAGES, search_row
 from trainer.evaluation.warm import ml_100k_warm
-from trainer.reranker.young import FEW
+from trainer.reranker.few import FEW
 from trainer.space.tuning import Say
 from trainer.vision.report import PACKAGE, posters_row
 from trainer.vision.teacher import WEIGHTS

@@ -22,11 +22,11 @@ from trainer.evaluation.list_measures import hits_of
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
 from trainer.reranker.export import OnnxReranker, to_onnx
 from trainer.reranker.features import ItemSide, features
+from trainer.reranker.few import FEW
 from trainer.reranker.from_ratings import train_from_ratings
 from trainer.reranker.lists import Float32, Ints, retrieve
 from trainer.reranker.space import Films, classes_of, profile_maker, side_of
 from trainer.reranker.train import Trained
-from trainer.reranker.young import FEW
 from trainer.space.choice import RELEVANT, Choice, space_vectors
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions, interactions

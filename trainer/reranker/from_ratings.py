@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainer.reranker.few import FEW
 from trainer.reranker.lists import Lists, join
 from trainer.reranker.network import LearningOptions, options_for
 from trainer.reranker.space import Films, classes_of, list_maker
 from trainer.reranker.train import Trained, train_reranker, train_young
-from trainer.reranker.young import DRAWS, FEW, PARTS, shown, young_users
+from trainer.reranker.young import DRAWS, PARTS, shown, young_users
 from trainer.space.choice import RELEVANT, Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.cuts import FEW_RATINGS

@@ -9,10 +9,10 @@ from pathlib import Path
 from model_store.build import RERANKER_FILE
 from streaming.events import Item
 from trainer.reranker.export import to_onnx
+from trainer.reranker.few import FEW
 from trainer.reranker.from_ratings import train_from_ratings
 from trainer.reranker.space import films_of
 from trainer.reranker.train import LEAST_LISTS, Trained
-from trainer.reranker.young import FEW
 from trainer.space.choice import Choice
 from trainer.space.content import FilmFeatures
 from trainer.space.matrix import Interactions

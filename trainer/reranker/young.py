@@ -6,14 +6,11 @@ which say less of them than what everybody likes. So users of few ratings have n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    # the options of a space name FEW
-    from trainer.space.matrix import Interactions
+from trainer.reranker.few import FEW
+from trainer.space.matrix import Interactions
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,16 +18,6 @@ PARTS = 6
 """Spaces that lists are made by; each has not seen its share of the users."""
 DRAWS = 4
 """Lists of each."""
-FEW = 9
-"""Ratings up to which users' lists are ordered by these networks, unless told otherwise.
-
-Where it ends is a question of what comes next, and ratings alone cannot tell. These networks learn what
-people rate *later*: of somebody who has begun, well-known films above all. The main ones learn what is
-missing in a history when a share of it is taken away at random, and there well-known films that are still
-missing are those he passes over. Held-out random tenths, as most published figures have them, ask for the
-latter, and hardly anybody in them has as few ratings as this; a service whose people go on rating asks for
-the former (docs/evaluate.md has both, measured up to 50).
-"""
 
 
 def young_users(people: int, rng: np.random.Generator) -> list[Mask]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.reranker.young import FEW
+from trainer.reranker.few import FEW
 from trainer.space.choice import RELEVANT
 from trainer.space.embed import MAX_TOKENS
 

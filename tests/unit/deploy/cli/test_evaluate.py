@@ -17,10 +17,11 @@ from trainer.evaluation.rows import Row
 @pytest.fixture
 def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The options of three small files; what is served is not really trained."""
-    asked: list[int] = []
-    monkeypatch.setattr(
-        "trainer.evaluation.report.evaluate_served", lambda *args: asked.append(args[-1]) or result(args[-1])
-    )
+
+    def evaluated(*args: object, k: int, few: int) -> dict[str, object]:
+        return {**result(k), "few": few}
+
+    monkeypatch.setattr("trainer.evaluation.report.evaluate_served", evaluated)
     ratings = "userId,movieId,rating,timestamp\n1,1,5,1\n"
     for name in ("train", "test"):
         (tmp_path / f"{name}.csv").write_text(ratings)
@@ -40,9 +41,15 @@ def test_served_prints_every_measure_at_ten_and_writes_nothing(three: list[str],
 def test_served_writes_a_report_of_the_places_asked_for(three: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["served", *three, "--k=20", f"--out={tmp_path / 'out'}", "--json"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == result(20) == json.loads((tmp_path / "out/result.json").read_text())
+    found = {**result(20), "few": 9}
+    assert json.loads(done.stdout) == found == json.loads((tmp_path / "out/result.json").read_text())
     assert "ndcg@20" in (tmp_path / "out/result.md").read_text()
     assert (tmp_path / "out/result.png").is_file()
+
+
+def test_served_is_told_who_has_few_ratings(three: list[str]) -> None:
+    done = CliRunner().invoke(command, ["served", *three, "--few-ratings=50", "--json"])
+    assert json.loads(done.stdout)["few"] == 50
 
 
 def test_served_refuses_more_places_than_are_retrieved(three: list[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.reranker.young import FEW, shown, young_users
+from trainer.reranker.few import FEW
+from trainer.reranker.young import shown, young_users
 from trainer.space.matrix import Interactions
 
 USERS, FILMS = 40, 30
