@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deploy.checks.reading import Record, TopicReader
-from streaming.documents import decode_user
+from streaming.documents import Ratings, decode_user
 from streaming.events import InvalidEventError, Item, check_item, decode_item
 from streaming.exceptions import ConfigurationError
 from streaming.partition import partition_of
@@ -141,6 +141,21 @@ def _newest(reader: TopicReader, partitions: int) -> dict[str, Record]:
     return newest
 
 
+def rows_of(user_id: str, document: Ratings, result: ExportResult) -> Iterator[dict[str, Any]]:
+    """The rows of one user up to the cut-off of ``result``, which counts them and him."""
+    before = result.ratings
+    for item_id, (value, at) in sorted(document.items()):
+        if at > result.until_ms:
+            result.left_out += 1
+            continue
+        result.ratings += value is not None
+        yield {"user_id": user_id, "item_id": item_id, "value": value, "event_time_ms": at}
+    if result.ratings > before:
+        result.users += 1
+    else:
+        result.users_without_ratings += 1
+
+
 def _write_users(
     settings: Settings, topic: str, path: Path, result: ExportResult, step: Callable[[str], None]
 ) -> None:
@@ -154,18 +169,7 @@ def _write_users(
                 newest = _newest(reader, partitions)
                 result.users_offsets[str(partition)] = reader.ends[partition]
             for user_id in sorted(newest):
-                ratings = decode_user(newest[user_id].value or b"")
-                before = result.ratings
-                for item_id, (value, at) in sorted(ratings.items()):
-                    if at > result.until_ms:
-                        result.left_out += 1
-                        continue
-                    result.ratings += value is not None
-                    yield {"user_id": user_id, "item_id": item_id, "value": value, "event_time_ms": at}
-                if result.ratings > before:
-                    result.users += 1
-                else:
-                    result.users_without_ratings += 1
+                yield from rows_of(user_id, decode_user(newest[user_id].value or b""), result)
 
     _write(path, USERS_SCHEMA, rows())
 
