@@ -14,6 +14,7 @@ from deploy.cli.settings import load_settings
 from deploy.data.importing import DataImport, ImportResult, Watcher
 from deploy.data.interrupt import Interrupt
 from deploy.data.lag import wait_applied
+from deploy.demo.counting import counting, cutoffs, passed_over
 from deploy.demo.exact import read_documents, read_vectors
 from deploy.demo.stage import MADE, Stage, marquee, until
 from deploy.demo.tastes import likes_of
@@ -82,7 +83,10 @@ def import_shipped(stage: Stage) -> None:
         indexed = time.perf_counter()
     folder = resolve(SHIPPED)
     stage.films = {item.item_id: item for item in load_items(folder)}
-    ratings = all_ratings(folder)
+    shipped = all_ratings(folder)
+    ratings = counting(shipped, cutoffs(settings))
+    if erased := passed_over(shipped, ratings):
+        stage.say(erased)
     stage.likes = likes_of(ratings)
     _wait_for_rows(stage, ratings)
     documents = read_documents(settings)
@@ -93,6 +97,7 @@ def import_shipped(stage: Stage) -> None:
     report.add(
         **_sent(result),
         ratings_applied=ratings_applied(documents, ratings),
+        ratings_erased=len(shipped) - len(ratings),
         import_s=round(sent - began, 2),
         ledger_behind_s=round(folded, 2),
         ledger_events_per_second=round(result.ratings / (applied - began)),

@@ -102,6 +102,12 @@ def test_what_must_hold_is_said_in_words_and_one_way_of_writing_numbers(
         assert not re.search(r"\d{4}|None|\b0\.\d -> ", shown), shown
 
 
+def test_what_erased_users_rated_is_not_waited_for() -> None:
+    """Whoever tried `marquee profiles erase` may still run the demo in that home."""
+    assert Report(GOOD | {"ratings_applied": 100_836 - 39, "ratings_erased": 39}).met
+    assert not Report(GOOD | {"ratings_erased": 39}).met, "an erased user's ratings count"
+
+
 def test_where_no_engine_was_measured_any_will_do() -> None:
     assert Report(GOOD | {"engine": "onnxruntime", "engine_measured_best": None}).met
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from deploy.demo.counting import counting, passed_over
 from deploy.demo.exact import rank_for_all
 from deploy.demo.people import changed
 from deploy.demo.tastes import choose, likes_of, share
@@ -62,6 +63,18 @@ def test_the_taste_shown_is_the_one_that_changes_the_list_most() -> None:
     assert (taste.user_id, taste.main_genre, taste.new_genre) == ("fits", "Western", "Sci-Fi")
     assert len(set(taste.new_films)) == 5
     assert "s0" not in taste.new_films, "what he has rated already is no new like"
+
+
+def test_ratings_of_erased_users_are_passed_over() -> None:
+    ratings = rated_like({"ml:1": {"a": 5.0, "b": 4.0}, "ml:2": {"a": 3.0}, "ml:3": {"c": 3.0}})
+    ratings.event_time_ms[:] = [10, 20, 10, 10]
+    cutoffs = {"ml:1": 10, "ml:3": 99}
+    left = counting(ratings, lambda user_id: cutoffs.get(user_id, -1))
+    assert left.user_ids.tolist() == ["ml:1", "ml:2"]
+    assert left.item_ids.tolist() == ["b", "a"]
+    said = "2 users of the shipped data were erased here (ml:1, ml:3): 2 ratings do not count"
+    assert passed_over(ratings, left) == said
+    assert passed_over(ratings, counting(ratings, lambda _: -1)) is None
 
 
 def test_share_of_a_genre() -> None:
