@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
 from deploy.cli.client import GatewayClient
 from deploy.cli.output import out, working
 from deploy.cli.settings import load_settings
+from deploy.cli.stopping import INTERRUPTED
 from deploy.demo import closing, loading, newfilm, people, searching
 from deploy.demo.engine import fastest_engine, make_engine, serving_engine
 from deploy.demo.report import Report
@@ -25,7 +28,10 @@ from streaming.exceptions import MarqueeError
 
 READY_TIMEOUT_S = 180.0
 
-SCENES = (
+Scene = tuple[str, Callable[[Stage], None]]
+"""Its title, and what happens in it."""
+
+SCENES: tuple[Scene, ...] = (
     ("films and ratings through Kafka", loading.import_shipped),
     ("what should a user see next, and why", people.known_user),
     ("another taste", people.another_taste),
@@ -66,10 +72,9 @@ def play(console: Console, report: Report) -> bool:
         finally:
             stage.forget()
         report.add(seconds=round(time.perf_counter() - began, 1))
-        stage.title("figures")
-        closing.figures(stage)
-        stage.title("what to try next")
-        closing.what_next(stage)
+        for title, scene in last_scenes(ends_after()):
+            stage.title(title)
+            scene(stage)
     return report.met
 
 
@@ -78,8 +83,19 @@ def serves(stage: Stage) -> bool:
     return bool(stage.recommend("demo:nobody", k=1)["space"] == stage.space.space)
 
 
-def main() -> int:
-    """Play, write the report whatever happened, and say how it went."""
+def last_scenes(ends: bool) -> tuple[Scene, ...]:
+    """What is shown when everything is measured; nobody is sent to a stack that ``ends`` now."""
+    figures: Scene = ("figures", closing.figures)
+    return (figures,) if ends else (figures, ("what to try next", closing.what_next))
+
+
+def ends_after() -> bool:
+    """Whether the stack is taken down in the end."""
+    return os.environ.get("DEMO_EXIT") == "1"
+
+
+def main(play: Callable[[Console, Report], bool] = play) -> int:
+    """Play, write the report unless somebody stopped it, and say how it went."""
     # gRPC tells people of every reconnection; errors reach us as exceptions
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     console, report = out(), Report()
@@ -91,14 +107,25 @@ def main() -> int:
         console.print(f"[red]the demo stopped: {error}[/]", highlight=False)
         met = False
     except KeyboardInterrupt:
-        console.print("[yellow]stopped[/]")
-        met = False
+        return stopped(console, home)
     path = report.write(home)
     console.print(f"\nthe report: [bold]{path}[/]", highlight=False)
-    if os.environ.get("DEMO_EXIT") == "1":
+    if ends_after():
         marquee("stack", "down")
     console.print("[green]everything holds[/]" if met else "[red]not everything holds[/]")
     return 0 if met else 1
+
+
+def stopped(console: Console, home: Path) -> int:
+    """After Ctrl-C: what stays. Half a run's figures would only hide those of an earlier, whole one."""
+    console.print("[yellow]stopped[/]; the report is left as it was", highlight=False)
+    if supervisor_pid(home) is not None:
+        if ends_after():
+            marquee("stack", "down")
+        else:
+            for line in closing.what_stays():
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return INTERRUPTED
 
 
 if __name__ == "__main__":

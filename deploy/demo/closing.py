@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 from deploy.checks.items import ItemCheck
 from deploy.checks.users import UserCheck
 from deploy.cli.output import cell_text, table, working
@@ -63,11 +67,12 @@ def _pair(of: dict[str, float]) -> str:
 
 
 def what_next(stage: Stage) -> None:
-    """Where to go from here."""
+    """Where to go from here, as long as the stack stays up."""
     stage.say(
         f"the gateway answers at [bold]{stage.gateway.url}[/], its endpoints at {stage.gateway.url}/docs"
     )
     for line in (
+        *on_path(),
         "marquee recommend ml:1 --explain",
         "marquee similar ml:296",
         "marquee rate me ml:296 5 && marquee recommend me",
@@ -77,3 +82,20 @@ def what_next(stage: Stage) -> None:
         "marquee stack down",
     ):
         stage.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def what_stays() -> list[str]:
+    """What to know after a demo that was interrupted."""
+    return [
+        "the stack stays up: `make demo` goes on with what is there, `marquee stack down` ends it",
+        *(f"  {line}   # makes `marquee` a command of this shell" for line in on_path()),
+    ]
+
+
+def on_path() -> list[str]:
+    """What must be typed before `marquee` is a command of the shell; nothing where it is."""
+    if shutil.which("marquee"):
+        return []
+    activate = Path(sys.prefix) / "bin" / "activate"
+    here = Path.cwd()
+    return [f". {activate.relative_to(here) if activate.is_relative_to(here) else activate}"]
