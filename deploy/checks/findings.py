@@ -57,6 +57,8 @@ class ItemFindings:
     refused: int = 0
     """Films without a vector that the DLQ explains."""
     without_vector: list[str] = field(default_factory=list)
+    queued: list[str] = field(default_factory=list)
+    """Of those without a vector: the indexer has not come to them yet."""
     vector_without_item: list[str] = field(default_factory=list)
     rows: int = 0
     missing: list[str] = field(default_factory=list)
@@ -69,6 +71,11 @@ class ItemFindings:
         return not (
             self.without_vector or self.vector_without_item or self.missing or self.differing or self.orphans
         )
+
+
+def films_behind(count: int) -> str:
+    """So many films wait for the indexer, in words."""
+    return "1 film behind" if count == 1 else f"{count:,} films behind"
 
 
 def as_json(findings: LogFindings | UserRowFindings | ItemFindings) -> dict[str, Any]:

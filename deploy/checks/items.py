@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from deploy.checks.findings import ItemFindings
+from deploy.checks.findings import ItemFindings, films_behind
 from deploy.checks.listing import item_rows, rows_of_part
-from deploy.checks.reading import Record, TopicReader
+from deploy.checks.reading import CLIENT_ID, Record, TopicReader
 from streaming.control.documents import SpaceDocument
 from streaming.documents import VectorDocument, decode_vector
 from streaming.events import InvalidEventError, check_item, decode_item
+from streaming.kafka.admin import OffsetAdmin
+from streaming.kafka.offsets import source_ranges
 from streaming.milvus.client import MilvusStore
 from streaming.milvus.rows import ItemRow
 from streaming.partition import partition_of
@@ -22,6 +25,9 @@ from streaming.settings import Settings
 from streaming.topics.table import TopicNames
 
 PAUSE_S = 0.5
+QUEUE_PAUSE_S = 2.0
+STALLED_S = 60.0
+"""Without a commit for so long an indexer is not waited for; a batch of films takes a few seconds."""
 CHUNK = 1_000
 
 Step = Callable[[str], None]
@@ -73,6 +79,49 @@ class Films:
         if partition and offset and partition.isdigit() and offset.isdigit():
             self.explained.add((int(partition), int(offset)))
 
+    def without_vector(self, vectors: Collection[str]) -> list[str]:
+        """Valid or not, films that have neither a vector nor a reason in the DLQ."""
+        return [
+            item_id
+            for item_id, film in self.found.items()
+            if item_id not in vectors and (film.partition, film.offset) not in self.explained
+        ]
+
+    def queued(self, item_ids: Iterable[str], committed: Mapping[int, int]) -> list[str]:
+        """Those that the indexer has not come to, by the offset it has committed of each partition."""
+        films = ((item_id, self.found[item_id]) for item_id in item_ids)
+        return [item_id for item_id, film in films if film.offset >= committed.get(film.partition, 0)]
+
+
+class Queue:
+    """How far an indexer has come, and whether it goes on."""
+
+    def __init__(self, settings: Settings, space: SpaceDocument) -> None:
+        names = TopicNames(settings.namespace)
+        self._admin = OffsetAdmin(settings, CLIENT_ID)
+        self._group = names.indexer_group(space.space)
+        self._places = [(names.items, part) for part in range(settings.topics.items_partitions)]
+        self._moved_at = time.monotonic()
+        self.committed: dict[int, int] = {}
+        """partition -> offset before which every film has a vector or a reason."""
+
+    def look(self) -> None:
+        """Ask Kafka. Raises KafkaUnavailableError."""
+        ranges = source_ranges(self._admin, self._group, self._places)
+        committed = {partition: found.start() for (_, partition), found in ranges.items()}
+        if committed != self.committed:
+            self._moved_at = time.monotonic()
+        self.committed = committed
+
+    @property
+    def moving(self) -> bool:
+        """Whether it has committed something within the last minute."""
+        return time.monotonic() - self._moved_at < STALLED_S
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._admin.close()
+
 
 def row_differs(row: ItemRow, document: VectorDocument, offset: int, partition: int) -> bool:
     """Whether an item row is not what the newest record of its vector says."""
@@ -87,12 +136,21 @@ def row_differs(row: ItemRow, document: VectorDocument, offset: int, partition: 
 
 
 class ItemCheck:
-    """Checks the films of one space; what differs is looked at again until ``wait_s`` is over."""
+    """Checks the films of one space; what differs is looked at again until ``wait_s`` is over.
+
+    With ``patient`` that time begins when no film is queued any more, or the indexer has stopped going on.
+    """
 
     def __init__(
-        self, settings: Settings, space: SpaceDocument, wait_s: float = 5.0, step: Step = lambda _: None
+        self,
+        settings: Settings,
+        space: SpaceDocument,
+        wait_s: float = 5.0,
+        step: Step = lambda _: None,
+        patient: bool = False,
     ) -> None:
         self._settings, self._space, self._wait_s, self._step = settings, space, wait_s, step
+        self._patient = patient
         self._store = MilvusStore(settings)
 
     def run(self) -> ItemFindings:
@@ -102,42 +160,56 @@ class ItemCheck:
         films = Films(len(parts))
         vectors: dict[str, tuple[int, VectorDocument]] = {}
         deadline = time.monotonic() + self._wait_s
+        queue = Queue(settings, self._space)
         with (
+            contextlib.closing(queue),
+            contextlib.closing(self._store),
             TopicReader(settings, names.items, parts) as items,
             TopicReader(settings, names.dlq(names.items), parts) as refused,
             TopicReader(settings, names.vectors(self._space.space), parts) as vector_log,
         ):
             while True:
                 self._step("reading films and vectors")
+                # before the logs are read: what it has committed is in them then
+                queue.look()
                 for record in items.read_on():
                     films.take(record)
                 for record in refused.read_on():
                     films.explain(record)
                 for record in vector_log.read_on():
                     _take_vector(vectors, record)
-                findings = self._compare(films, vectors, len(parts))
+                lacking = films.without_vector(vectors)
+                queued = films.queued(lacking, queue.committed)
+                if self._patient and queued and queue.moving:
+                    self._step(f"still indexing: {films_behind(len(queued))}")
+                    time.sleep(QUEUE_PAUSE_S)
+                    deadline = time.monotonic() + self._wait_s
+                    continue
+                findings = ItemFindings(
+                    self._space.space,
+                    items=len(films.found),
+                    vectors=len(vectors),
+                    refused=len(films.found.keys() - vectors.keys()) - len(lacking),
+                    without_vector=lacking,
+                    queued=queued,
+                )
+                self._compare(findings, films, vectors, len(parts))
                 if findings.clean or time.monotonic() >= deadline:
-                    self._store.close()
                     return findings
                 time.sleep(PAUSE_S)
 
     def _compare(
-        self, films: Films, vectors: dict[str, tuple[int, VectorDocument]], partitions: int
-    ) -> ItemFindings:
-        findings = ItemFindings(self._space.space, items=len(films.found), vectors=len(vectors))
-        for item_id, film in films.found.items():
-            if item_id in vectors:
-                continue
-            if (film.partition, film.offset) in films.explained:
-                findings.refused += 1
-            else:
-                findings.without_vector.append(item_id)
+        self,
+        findings: ItemFindings,
+        films: Films,
+        vectors: dict[str, tuple[int, VectorDocument]],
+        partitions: int,
+    ) -> None:
         findings.vector_without_item = sorted(vectors.keys() - films.found.keys())
         for partition in range(partitions):
             self._step(f"rows of partition {partition + 1} of {partitions}")
             here = [item for item in vectors if partition_of(item, partitions) == partition]
             self._rows(findings, partition, here, vectors)
-        return findings
 
     def _rows(
         self,

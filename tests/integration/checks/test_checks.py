@@ -10,18 +10,21 @@ import sys
 from datetime import UTC, datetime
 
 import numpy as np
-from confluent_kafka import Producer, TopicPartition
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.checks.items import ItemCheck
+from deploy.checks.reading import quiet_admin
 from deploy.checks.repair import repair, worker_addresses
 from deploy.checks.traces import find_traces
 from deploy.checks.users import UserCheck
 from deploy.data.lag import wait_applied
+from deploy.demo.counting import cutoffs
 from streaming.documents import encode_user
 from streaming.events import Item, RatingEvent, encode
 from streaming.exceptions import UnavailableError
-from streaming.kafka.config import admin_options, producer_options
+from streaming.kafka.config import admin_options, consumer_options, producer_options
 from streaming.kafka.offsets import end_offsets
 from streaming.partition import partition_of
 from streaming.topics import TopicNames
@@ -138,6 +141,24 @@ def test_a_film_without_vector_is_found_unless_the_dlq_explains_it(whole: Whole)
     assert producer.flush(60) == 0
     found = ItemCheck(whole.settings, whole.space, 0.0).run()
     assert (found.without_vector, found.refused) == (["lost"], 1)
+    # nothing encodes films here: the indexer has not come to it, and it is waited for while it goes on
+    assert found.queued == ["lost"]
+    whole.worker.terminate()
+    group = names.indexer_group(whole.space.space)
+    ends = end_offsets(quiet_admin(whole.settings), [(names.items, p) for p in range(parts)])
+    consumer = Consumer(consumer_options(whole.settings, group, "test"))
+    places = [TopicPartition(topic, p, end) for (topic, p), end in ends.items()]
+    told: list[str] = []
+
+    def tell(step: str) -> None:
+        told.append(step)
+        if told.count("still indexing: 1 film behind") == 2:
+            consumer.commit(offsets=places, asynchronous=False)
+
+    found = ItemCheck(whole.settings, whole.space, 0.1, tell, patient=True).run()
+    consumer.close()
+    assert "still indexing: 1 film behind" in told
+    assert (found.without_vector, found.queued) == (["lost"], [])
 
 
 def test_where_the_beginning_of_the_log_is_gone_what_is_left_must_change_nothing(whole: Whole) -> None:
@@ -179,24 +200,29 @@ def test_the_command_says_it_with_its_exit_code(whole: Whole) -> None:
     assert run("items", "check")[0] == 0
 
 
-def test_what_is_left_of_an_erased_user_ends_by_itself(whole: Whole) -> None:
+@pytest.mark.parametrize("user_id", [LONG, "m:2"], ids=["a user", "one who is called as a film is"])
+def test_what_is_left_of_an_erased_user_ends_by_itself(whole: Whole, user_id: str) -> None:
     becomes_clean(whole)
     producer = Producer(producer_options(whole.settings, "test"))
     at = datetime(2020, 1, 1, tzinfo=UTC)
-    whole.produce(producer, RatingEvent(user_id=LONG, item_id="m:1", value=5.0, event_time=at))
+    whole.produce(producer, RatingEvent(user_id=user_id, item_id="m:1", value=5.0, event_time=at))
     assert producer.flush(60) == 0
     collection = whole.space.users_collection
-    until(lambda: whole.store.get_user(collection, LONG), 60, what="his row")
-    before = find_traces(whole.settings, LONG)
+    until(lambda: whole.store.get_user(collection, user_id), 60, what="his row")
+    before = find_traces(whole.settings, user_id)
     assert any(trace.ends is None for trace in before.traces)
-    whole.erase(LONG)
+    whole.erase(user_id)
     wait_applied(whole.settings, [], 60)
-    until(lambda: whole.store.get_user(collection, LONG) is None, 20, what="the row is gone")
+    until(lambda: whole.store.get_user(collection, user_id) is None, 20, what="the row is gone")
 
     def ending() -> bool:
         # the ledger's local store follows its commit within two seconds
-        return find_traces(whole.settings, LONG).all_end
+        return find_traces(whole.settings, user_id).all_end
 
     until(ending, 60, what="every trace ends", interval_s=1.0)
-    assert find_traces(whole.settings, LONG).traces
+    assert find_traces(whole.settings, user_id).traces
+    # what `make demo` passes over
+    cut = cutoffs(whole.settings)
+    assert cut(user_id) > at.timestamp() * 1000
+    assert cut("nobody") == -1
     assert whole.check(10).log.clean

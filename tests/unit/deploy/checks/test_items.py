@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from deploy.checks.findings import ItemFindings
 from deploy.checks.items import Films, row_differs
 from deploy.checks.reading import Record
+from deploy.cli.items import still_indexing
 from streaming.documents import VectorDocument
 from streaming.events import Item, encode
 from streaming.milvus.rows import ItemRow
@@ -44,6 +46,27 @@ def test_a_dead_letter_explains_the_position_it_names() -> None:
     films = Films(6)
     films.explain(record(0, b"{")._replace(headers=[("dlq-partition", b"3"), ("dlq-offset", b"17")]))
     assert films.explained == {(3, 17)}
+
+
+def test_a_film_that_the_indexer_has_not_come_to_is_queued_not_lost() -> None:
+    """Right after a bulk of films none of them has a vector, and nothing is wrong."""
+    films = Films(1)
+    for offset, name in enumerate(("a", "b", "c", "d")):
+        films.take(record(offset, encode(Item(name, name)), 0, name.encode()))
+    films.explain(record(0, b"")._replace(headers=[("dlq-partition", b"0"), ("dlq-offset", b"1")]))
+    lacking = films.without_vector({"a": 0})
+    assert lacking == ["c", "d"]
+    assert films.queued(lacking, {0: 3}) == ["d"]
+    assert films.queued(lacking, {0: 4}) == []
+    assert films.queued(lacking, {}) == ["c", "d"], "an indexer that never began"
+
+
+def test_what_is_queued_is_said_apart() -> None:
+    found = ItemFindings("s", items=3, without_vector=["a", "b"])
+    assert still_indexing(found) is None
+    found.queued = ["b"]
+    assert "s is still indexing: 1 film behind" in (still_indexing(found) or "")
+    assert not found.clean, "nobody knows yet whether they get vectors"
 
 
 def test_each_difference_of_a_row_is_seen() -> None:
