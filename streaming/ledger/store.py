@@ -18,7 +18,10 @@ import msgspec
 from streaming.ledger.exceptions import StoreError
 
 SCHEMA = 1
+BUSY_MS = 5_000
 SUM_MASK = (1 << 63) - 1
+_NOTHING, _LOG, _PAGES = range(3)
+"""What may still hold deleted rows, kept in the file as its ``user_version``: the write-ahead log, or all."""
 _TABLES = """
 create table users (id text primary key, document blob not null, crc integer not null) without rowid;
 create table meta (one integer primary key check (one = 1), meta blob not null);
@@ -89,7 +92,7 @@ class PartitionStore:
         self.path, self.identity = path, identity
         self.mark, self.rows, self._sum = 0, 0, 0
         self._db: sqlite3.Connection | None = None
-        self._unwiped = False
+        self._unwiped = _NOTHING
 
     def open(
         self, now_ms: int, max_age_ms: int, on_document: Callable[[str, bytes], None] = lambda _, __: None
@@ -147,6 +150,7 @@ class PartitionStore:
             with _rolled_back(db):
                 find = db.cursor()
                 puts: list[tuple[str, bytes, int]] = []
+                gone: list[tuple[str]] = []
                 for user, document in documents.items():
                     former = find.execute("select crc from users where id = ?", (user,)).fetchone()
                     if former is not None:
@@ -155,19 +159,41 @@ class PartitionStore:
                         crc = checksum(user, document)
                         puts.append((user, document, crc))
                         total, rows = total + crc, rows + 1
+                    elif former is not None:
+                        gone.append((user,))
                 db.executemany("insert or replace into users values (?, ?, ?)", puts)
-                gone = [(user,) for user, document in documents.items() if document is None]
                 db.executemany("delete from users where id = ?", gone)
+                if gone:
+                    db.execute(f"pragma user_version = {_PAGES}")
                 meta = Meta(self.identity, mark, total & SUM_MASK, rows, now_ms)
                 db.execute("insert or replace into meta values (1, ?)", (_encode(meta),))
                 db.execute("commit")
             self.mark, self._sum, self.rows = mark, total & SUM_MASK, rows
-            self._unwiped = self._unwiped or bool(gone)
-            if self._unwiped:
-                # what was deleted lives on in the write-ahead log until it is cut; a reader may hold that up
-                self._unwiped = bool(db.execute("pragma wal_checkpoint(truncate)").fetchone()[0])
+            if gone:
+                self._unwiped = _PAGES
+            self._wipe()
         except FAILURES as error:
             raise StoreError(f"{self.path.name}: {error}") from None
+
+    def _wipe(self) -> None:
+        """Let nothing of deleted rows stay in the files; goes on where a killed process left off."""
+        db = self._connection
+        if self._unwiped == _PAGES:
+            # secure_delete wipes rows where they are, not the copies that SQLite left in a page's gap when it
+            # moved them
+            db.execute("vacuum")
+            self._say_unwiped(_LOG)
+        if self._unwiped == _LOG:
+            # a reader may hold the log up: then with the next write, for ratings must not wait for him
+            db.execute("pragma busy_timeout = 0")
+            held_up = db.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            db.execute(f"pragma busy_timeout = {BUSY_MS}")
+            if not held_up:
+                self._say_unwiped(_NOTHING)
+
+    def _say_unwiped(self, what: int) -> None:
+        self._connection.execute(f"pragma user_version = {what}")
+        self._unwiped = what
 
     def scan(self) -> Iterator[tuple[str, bytes]]:
         """Every (user id, document)."""
@@ -191,7 +217,7 @@ class PartitionStore:
         return self._db
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
         self._db = db
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
@@ -205,7 +231,7 @@ class PartitionStore:
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreError(f"{self.path.name} cannot be made: {error}") from None
-        self.mark, self.rows, self._sum = 0, 0, 0
+        self.mark, self.rows, self._sum, self._unwiped = 0, 0, 0, _NOTHING
 
     def _verify(self, now_ms: int, max_age_ms: int, on_document: Callable[[str, bytes], None]) -> str | None:
         db = self._connect()
@@ -224,6 +250,8 @@ class PartitionStore:
         if (total & SUM_MASK, rows) != (meta.sum, meta.rows):
             return f"its {rows} rows are not the {meta.rows} that were written"
         self.mark, self.rows, self._sum = meta.mark, meta.rows, meta.sum
+        self._unwiped = db.execute("pragma user_version").fetchone()[0]
+        self._wipe()
         return None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -181,3 +184,62 @@ def test_a_removed_document_leaves_no_byte_in_any_of_the_files(path: Path) -> No
         left = file.read_bytes() if file.exists() else b""
         assert b"user-to-be-forgotten" not in left
         assert b"a-document-of-his" not in left
+
+
+USERS = tuple(f"customer-{number:06d}" for number in range(50))
+GONE = USERS[:25]
+SEEDS = range(25)
+
+
+def removed(path: Path, seed: int) -> PartitionStore:
+    """A store in which SQLite moved rows of all sizes about, before half of its users were removed."""
+    store, _ = opened(path)
+    rng = random.Random(seed)
+    for turn in range(1, 40):
+        store.write({user: b"x" * rng.randrange(10, 5000) for user in rng.sample(USERS, 20)}, turn, DAY_MS)
+    store.write(dict.fromkeys(GONE), 100, DAY_MS)
+    return store
+
+
+def left(path: Path, user: str) -> int:
+    """How often a user stands in the bytes of the store and of its log."""
+    files = [path, path.with_name(f"{path.name}-wal")]
+    return sum(file.read_bytes().count(user.encode()) for file in files if file.exists())
+
+
+def test_copies_of_a_removed_row_that_sqlite_left_behind_go_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stayed = []
+    for seed in SEEDS:
+        path = tmp_path / f"users-{seed}.sqlite"
+        with monkeypatch.context() as careless:
+            careless.setattr(PartitionStore, "_wipe", lambda self: None)
+            removed(path, seed).close()
+        stayed += [user for user in GONE if left(path, user)]
+        # as after a kill between the two: wiping goes on when the store is opened
+        again, reason = opened(path)
+        assert (reason, again.rows) == (None, 25)
+        assert [user for user in GONE if left(path, user)] == []
+        again.close()
+    assert stayed, "nothing is left without wiping either: the test shows nothing"
+
+
+def test_a_removed_row_leaves_no_copies_while_its_store_is_open(tmp_path: Path) -> None:
+    for seed in SEEDS:
+        path = tmp_path / f"users-{seed}.sqlite"
+        store = removed(path, seed)
+        assert [user for user in GONE if left(path, user)] == []
+        assert content(store).keys() == set(USERS[25:])
+
+
+def test_the_log_is_cut_when_a_reader_lets_it_go(path: Path) -> None:
+    store, _ = opened(path)
+    store.write({"customer-1": b"1", "v": b"2"}, 10, DAY_MS)
+    with contextlib.closing(sqlite3.connect(path)) as reader:
+        reader.execute("begin")
+        reader.execute("select * from users").fetchall()
+        store.write({"customer-1": None}, 20, DAY_MS)
+        assert left(path, "customer-1") > 0, "the reader held nothing up"
+    store.write({"v": b"3"}, 30, DAY_MS)
+    assert left(path, "customer-1") == 0
