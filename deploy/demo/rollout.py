@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -100,6 +101,8 @@ def retrain(play: Play) -> str:
     began = time.monotonic()
     marquee("train", "space", "--data", str(folder), "--version", f"r{play.run}", *kept)
     marquee("model", "build", reference)
+    # it names users, and nothing would ever end that
+    shutil.rmtree(folder)
     # else the gate `verify` finds it slower than the champion, which is compiled
     make_engine(play.settings, reference, play.console)
     play.report.add(

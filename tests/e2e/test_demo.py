@@ -60,8 +60,9 @@ def play(home: Path, **more: str) -> dict[str, Any]:
     assert report["rating_to_recommendation_ms"]["n"] >= 200
     assert report["new_item_rank_gateway"] == report["new_item_rank_exact"]
     if shutil.which("g++"):
-        assert report["engine"].startswith("aotinductor"), "compiled for this machine, and taken"
-        assert report["engine"] == report["engine_measured_best"]
+        assert list((home / "engines").rglob("*.pt2")), "compiled for this machine"
+        # which is the faster one is for each machine to measure
+        assert report["engine"] == report["engine_measured_best"] is not None
     return report
 
 

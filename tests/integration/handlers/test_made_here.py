@@ -129,12 +129,10 @@ def test_engines_are_timed_by_films_not_by_the_probe(
 def test_native_code_is_compiled_in_what_is_faster_here(
     package: Package, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
-    run_it = mixed.run
-
-    def delayed(network: Any, inputs: Any) -> Any:
+    def delayed(network: Any, inputs: Any) -> None:
+        # nothing is computed: which is truly faster is another question on each processor
         kind = "bf16" if network.layers[0].dtype == torch.bfloat16 else "float32"
-        time.sleep(0.5 if kind == slow else 0)
-        return run_it(network, inputs)
+        time.sleep(0.2 if kind == slow else 0)
 
     monkeypatch.setattr(mixed, "run", delayed)
     monkeypatch.setattr(narrow, "multiplies_bf16", lambda: True)
