@@ -23,16 +23,18 @@ _SHORT_STRING, _STRING = 0xA0, 0xD9
 NUMBER_BYTES = 8
 """Times, ratings and checksums hold any few bytes by chance, never more than these."""
 WAL_HEADER, FRAME_HEADER = 32, 24
+LARGEST_PAGE = 65_536
 
 
 def is_ledger_store(path: Path) -> bool:
     """Whether a SQLite file, or the file whose log it is, has a ledger's tables."""
     main = path.with_name(path.name.removesuffix("-wal"))
-    for file in (main, main.with_name(main.name + "-wal")):
+    # the tables' text lies in the first page; of a young store, in the log of it
+    for file, size in ((main, LARGEST_PAGE), (main.with_name(main.name + "-wal"), -1)):
         try:
-            # the tables' text lies in the first page; of a young store, in the log of it
-            if _TABLE in file.read_bytes():
-                return True
+            with file.open("rb") as content:
+                if _TABLE in content.read(size):
+                    return True
         except OSError:
             continue
     return False
@@ -88,5 +90,5 @@ def _position_in_page(content: bytes, is_log: bool) -> Callable[[int], int]:
         page = int.from_bytes(content[8:12])
         return lambda at: (at - WAL_HEADER) % (page + FRAME_HEADER) - FRAME_HEADER if page else at
     page = int.from_bytes(content[16:18])
-    page = 65_536 if page == 1 else page
+    page = LARGEST_PAGE if page == 1 else page
     return lambda at: at % page if page else at

@@ -9,7 +9,7 @@ import click
 
 from deploy.cli import output
 from deploy.cli.paths import GivenPath
-from trainer.reranker.few import FEW
+from deploy.cli.training_options import FEW_RATINGS
 
 FILE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 FOLDER = GivenPath(file_okay=False, path_type=Path)
@@ -37,13 +37,7 @@ def command() -> None:
 )
 @click.option("--dim", type=click.IntRange(8, 2048), help="of the space; else chosen on validation")
 @click.option("--rerank/--no-rerank", default=True, show_default=True, help="train a re-ranker too")
-@click.option(
-    "--few-ratings",
-    type=click.IntRange(0),
-    default=FEW,
-    show_default=True,
-    help="as in `marquee train space`",
-)
+@FEW_RATINGS
 @click.option("--seed", default=0, show_default=True, help="of validation cuts and of the re-ranker")
 @click.option("--k", type=click.IntRange(1, MOST_PLACES), default=10, show_default=True, help="places scored")
 @click.option("--out", type=FOLDER, help="write result.json, result.md and result.png there too")

@@ -15,8 +15,8 @@ from deploy.cli.output import AS_JSON, bars
 from deploy.cli.paths import GivenPath
 from deploy.cli.settings import load_settings
 from deploy.cli.trained import check_new, show_trained
+from deploy.cli.training_options import FEW_RATINGS
 from deploy.packages import package_errors
-from trainer.reranker.few import FEW
 
 LIMITS = {"dim": (2, 2048), "penalty": (1e-9, inf), "neutral": (0, 1), "like_threshold": (0.5, 5)}
 """Least and most of numbers that may be ``auto``; the others are from 0."""
@@ -135,13 +135,7 @@ command.add_command(train_vit.vit)
     show_default=True,
     help="train a re-ranker too; the package gets it where it proves better on validation",
 )
-@click.option(
-    "--few-ratings",
-    type=click.IntRange(0),
-    default=FEW,
-    show_default=True,
-    help="re-rank people of up to so many ratings by what beginners rate next; 50 where people go on rating",
-)
+@FEW_RATINGS
 @click.option(
     "--texts",
     type=GivenPath(path_type=Path, file_okay=False, exists=True),

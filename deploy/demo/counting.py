@@ -11,6 +11,7 @@ from deploy.checks.erased import Barriers
 from streaming.partition import partition_of
 from streaming.settings import Settings
 from trainer.data import Ratings
+from trainer.data.splits import take
 
 
 def cutoffs(settings: Settings) -> Callable[[str], int]:
@@ -28,13 +29,7 @@ def counting(ratings: Ratings, cutoff: Callable[[str], int]) -> Ratings:
     """Those of ``ratings`` that are newer than the last erasure of their user. Pure."""
     until = {user_id: cutoff(user_id) for user_id in sorted(set(ratings.user_ids.tolist()))}
     kept = ratings.event_time_ms > np.array([until[user_id] for user_id in ratings.user_ids.tolist()])
-    return Ratings(
-        ratings.user_ids[kept],
-        ratings.item_ids[kept],
-        ratings.values[kept],
-        ratings.event_time_ms[kept],
-        ratings.source,
-    )
+    return take(ratings, kept)
 
 
 def passed_over(ratings: Ratings, counted: Ratings) -> str | None:

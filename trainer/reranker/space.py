@@ -46,15 +46,20 @@ def films_of(items: Sequence[Item]) -> Films:
     return Films(tuple(item.item_id for item in items), genres, years)
 
 
+def _neutral(threshold: float) -> float:
+    """What is rated neutrally, where a like is ``threshold``: it cannot be more than that."""
+    return min(threshold, NEUTRAL_THRESHOLD)
+
+
 def classes_of(ratings: Interactions, threshold: float) -> Known:
-    return known(
-        ratings.users, ratings.items, ratings.values, ratings.shape, (threshold, min(threshold, 3.0))
-    )
+    """Who rated what, as weight classes; ``threshold`` is that of likes."""
+    thresholds = (threshold, _neutral(threshold))
+    return known(ratings.users, ratings.items, ratings.values, ratings.shape, thresholds)
 
 
 def profile_maker(vectors: Float32, threshold: float) -> Callable[[sp.csr_matrix], Float32]:
     """Profiles float32 [n, dim] of rows of liked items, by the code that projectors run."""
-    policy = Policy(like_threshold=threshold, neutral_threshold=min(threshold, NEUTRAL_THRESHOLD))
+    policy = Policy(like_threshold=threshold, neutral_threshold=_neutral(threshold))
 
     def make(liked: sp.csr_matrix) -> Float32:
         rows = liked.indices.astype(np.int32)
@@ -66,6 +71,7 @@ def profile_maker(vectors: Float32, threshold: float) -> Callable[[sp.csr_matrix
 
 
 def side_of(ratings: Interactions, vectors: Float32, films: Films, choice: Choice) -> ItemSide:
+    """The catalogue of a space of ``vectors`` [items, d], its likes counted in ``ratings``."""
     likes = np.asarray(ratings.liked(choice.like_threshold).sum(axis=0)).ravel().astype(np.int64)
     return item_side(vectors, films.genres, films.years, likes)
 
