@@ -20,7 +20,7 @@ from streaming.settings import GatewaySettings
 from trainer.data.columns import Ratings
 from trainer.evaluation.list_measures import hits_of
 from trainer.evaluation.ranking import Float64, ndcg_at, recall_at
-from trainer.reranker.export import OnnxReranker, to_onnx
+from trainer.reranker.export import OnnxReranker, trained_to_onnx
 from trainer.reranker.features import ItemSide, features
 from trainer.reranker.few import FEW
 from trainer.reranker.from_ratings import train_from_ratings
@@ -63,11 +63,7 @@ def train_served(
     vectors = space_vectors(ratings, film_features, choice)
     trained = train_from_ratings(ratings, film_features, films, choice, seed, say, few) if rerank else None
     passed = trained is not None and trained.gate.passed
-    model = (
-        OnnxReranker(to_onnx(trained.networks, trained.notes(), trained.young_networks, trained.few))
-        if trained and passed
-        else None
-    )
+    model = OnnxReranker(trained_to_onnx(trained)) if trained and passed else None
     return Served(
         choice,
         side_of(ratings, vectors, films, choice),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,20 @@ from onnx import TensorProto, helper, numpy_helper
 from streaming.gateway.rerank_model import INPUT, OUTPUT, OnnxReranker
 from trainer.reranker.features import CANDIDATES, CONTRACT, NAMES
 from trainer.reranker.network import CLIP, Network
+from trainer.reranker.train import Trained
 
-__all__ = ["OnnxReranker", "to_onnx"]
+__all__ = ["OnnxReranker", "to_onnx", "trained_to_onnx"]
 
 OPSET, IR = 20, 9
 """Gelu is an operator of its own from opset 20 on."""
 
 COUNT = NAMES.index("rated_count")
+
+
+def trained_to_onnx(trained: Trained, more: Mapping[str, Any] = MappingProxyType({})) -> bytes:
+    """All that was trained and passed its gate, with its notes and ``more`` of them."""
+    notes = {**trained.notes(), **more}
+    return to_onnx(trained.networks, notes, trained.young_networks, trained.few)
 
 
 def to_onnx(

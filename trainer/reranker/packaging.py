@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model_store.build import RERANKER_FILE
 from streaming.events import Item
-from trainer.reranker.export import to_onnx
+from trainer.reranker.export import trained_to_onnx
 from trainer.reranker.few import FEW
 from trainer.reranker.from_ratings import train_from_ratings
 from trainer.reranker.space import films_of
@@ -60,10 +60,8 @@ def make_reranker(
     figures = f"NDCG@10 {gate.plain:.4f} to {gate.reranked:.4f}, gain {gate.gain}"
     if not gate.passed:
         return PackagedReranker(f"none: not better beyond chance on validation ({figures})", None, metrics)
-    notes = trained.notes() | {"like_threshold": choice.like_threshold}
-    return PackagedReranker(
-        f"passed: {figures}", to_onnx(trained.networks, notes, trained.young_networks, trained.few), metrics
-    )
+    model = trained_to_onnx(trained, {"like_threshold": choice.like_threshold})
+    return PackagedReranker(f"passed: {figures}", model, metrics)
 
 
 def _metrics(trained: Trained) -> dict[str, float]:
