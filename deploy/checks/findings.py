@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from deploy.words import counted
+
 TOLERANCE = 1e-5
 SHOWN = 20
 """How many ids of each kind a report carries; the counts are always whole."""
@@ -75,7 +77,7 @@ class ItemFindings:
 
 def films_behind(count: int) -> str:
     """So many films wait for the indexer, in words."""
-    return "1 film behind" if count == 1 else f"{count:,} films behind"
+    return f"{counted(count, 'film')} behind"
 
 
 def as_json(findings: LogFindings | UserRowFindings | ItemFindings) -> dict[str, Any]:

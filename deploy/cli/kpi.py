@@ -9,6 +9,7 @@ import msgspec
 
 from deploy.cli.output import AS_JSON, out, print_json, table, working
 from deploy.cli.settings import load_settings, require_kafka
+from deploy.words import counted
 
 
 @click.command()
@@ -61,6 +62,5 @@ def command(hours: float | None, against: str | None, as_json: bool) -> None:
 
 def left_out(unmatched: int, unreadable: int) -> str:
     """What is in no rate, in words."""
-    events = "1 event belongs" if unmatched == 1 else f"{unmatched:,} events belong"
-    records = "1 record" if unreadable == 1 else f"{unreadable:,} records"
-    return f"{events} to no answer, {records} could not be read"
+    events = f"{counted(unmatched, 'event')} {'belongs' if unmatched == 1 else 'belong'}"
+    return f"{events} to no answer, {counted(unreadable, 'record')} could not be read"

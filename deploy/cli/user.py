@@ -12,6 +12,7 @@ from deploy.cli.client import GatewayClient
 from deploy.cli.ids import some_id
 from deploy.cli.output import AS_JSON, out, print_json, table
 from deploy.cli.settings import load_settings
+from deploy.words import counted
 from streaming.documents import MAX_ITEMS
 
 
@@ -59,7 +60,7 @@ def show(user: str, limit: int, as_json: bool) -> None:
 def heading(answer: Mapping[str, Any]) -> str:
     """``ml:1: 232 ratings, 190 of them likes, 2 taken back``."""
     taken_back = f", {answer['taken_back']:,} taken back" if answer["taken_back"] else ""
-    ratings = "1 rating" if answer["rated"] == 1 else f"{answer['rated']:,} ratings"
+    ratings = counted(answer["rated"], "rating")
     return f"{answer['user_id']}: {ratings}, {answer['liked']:,} of them likes{taken_back}"
 
 
